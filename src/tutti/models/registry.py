@@ -1,0 +1,142 @@
+"""The model zoo: each entry is a factory with presets and the facts a person wants before choosing it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from tutti.audio.windows import WindowPolicy
+from tutti.errors import ConfigError
+from tutti.frontends.base import FrontEndConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One size of a model.
+
+    Attributes:
+        front_end: What turns windows into its input.
+        options: Keyword arguments of the factory.
+        input_shape: Shape of one window's input, without the batch axis.
+        trainable_params: Exact number of trained numbers for ``n_classes`` outputs; None for forests, whose size
+            depends on the data.
+        total_params: All parameters, frozen ones included; None likewise.
+        window: How recordings are cut.
+        cache: What the features step stores: the front end's output, or the samples when training redraws the front
+            end's random parameters in every step.
+    """
+
+    front_end: FrontEndConfig
+    options: dict[str, Any]
+    input_shape: tuple[int, ...]
+    trainable_params: int | None
+    total_params: int | None
+    window: WindowPolicy = field(default_factory=WindowPolicy)
+    cache: Literal["features", "samples"] = "features"
+
+
+class Factory(Protocol):
+    """Builds a model with random weights."""
+
+    def __call__(self, *, n_classes: int, **options: Any) -> Any:
+        """A new model for ``n_classes`` outputs."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A registered model.
+
+    Attributes:
+        name: The name in params.yaml and on the command line.
+        family: ``network`` (a torch module returning logits [batch, n_classes]) or ``forest`` (scikit-learn).
+        task: What it decides, such as ``openmic-20``.
+        n_classes: Outputs of that task.
+        summary: One line for people.
+        paper: Where it was published.
+        published: Published results by metric name, with their data.
+        weights_licence: Licence of the public weights, None when there are none.
+        pretraining: Name of its pretraining task (``irmas-9``), None when it has none.
+        presets: ``paper`` and ``mini``.
+        factory: Builds the model from a preset's options.
+    """
+
+    name: str
+    family: Literal["network", "forest"]
+    task: str
+    n_classes: int
+    summary: str
+    paper: str
+    published: dict[str, str]
+    weights_licence: str | None
+    pretraining: str | None
+    presets: dict[str, Preset]
+    factory: Factory
+
+    def preset(self, name: str) -> Preset:
+        """The preset of that name.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if name not in self.presets:
+            raise ConfigError(f"{self.name} has no preset {name!r}", expected=", ".join(self.presets))
+        return self.presets[name]
+
+    def build(self, preset: str, *, n_classes: int | None = None) -> Any:
+        """A model with random weights; ``n_classes`` defaults to the task's."""
+        return self.factory(n_classes=n_classes or self.n_classes, **self.preset(preset).options)
+
+
+_MODELS: dict[str, ModelEntry] = {}
+
+
+def register_model(
+    name: str,
+    *,
+    family: Literal["network", "forest"],
+    presets: dict[str, Preset],
+    summary: str,
+    paper: str,
+    task: str = "openmic-20",
+    n_classes: int = 20,
+    published: dict[str, str] | None = None,
+    weights_licence: str | None = None,
+    pretraining: str | None = None,
+) -> Callable[[Factory], Factory]:
+    """Function decorator: adds the factory to the zoo under ``name``."""
+
+    def register(factory: Factory) -> Factory:
+        if name in _MODELS:
+            raise ValueError(f"model {name!r} is registered twice")
+        _MODELS[name] = ModelEntry(
+            name=name,
+            family=family,
+            task=task,
+            n_classes=n_classes,
+            summary=summary,
+            paper=paper,
+            published=published or {},
+            weights_licence=weights_licence,
+            pretraining=pretraining,
+            presets=presets,
+            factory=factory,
+        )
+        return factory
+
+    return register
+
+
+def get_model(name: str) -> ModelEntry:
+    """The entry of that name.
+
+    Raises:
+        ConfigError: There is none; the message lists those there are.
+    """
+    if name not in _MODELS:
+        raise ConfigError(f"there is no model {name!r}", expected=", ".join(sorted(_MODELS)), hint="see `tutti models`")
+    return _MODELS[name]
+
+
+def list_models() -> list[ModelEntry]:
+    """All entries, by name."""
+    return [_MODELS[name] for name in sorted(_MODELS)]

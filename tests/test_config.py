@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+from tutti.config import Config, load_config, parse_config
+from tutti.errors import ConfigError
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return PARAMS.read_text()
+
+
+def test_the_checked_in_parameters_parse(text):
+    config = parse_config(text)
+    assert isinstance(config, Config)
+    assert set(config.models) >= {"rf", "cbam_cnn", "passt"}
+    assert config.mix.gain_db == (-10.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ("seed: 42", "sede: 42", "sede"),
+        ("seed: 42", "seed: -1", "seed"),
+        ("seed: 42", "seed: '42'", "seed"),
+        ("per_polyphony: 20", "per_polyphony: -1", "mix.per_polyphony"),
+        ("generator: published", "generator: magic", "mix.generator"),
+        ("confidence: 0.95", "confidence: 1.5", "evaluate.confidence"),
+        ("class_floors: {}", "class_floors: {kazoo: 0.5}", "gate"),
+        ("class_floors: {}", "class_floors: {piano: 2.0}", "gate"),
+        ("  name: tutti", "  name: ../etc", "package.name"),
+        ("forest: {trees: 100,", "forest: {tres: 100,", "models.rf.forest.tres"),
+        ("forest: {trees: 100,", "forest: {trees: .nan,", ""),
+    ],
+)
+def test_a_wrong_parameter_is_named(text, before, after, key):
+    assert before in text, "the test no longer fits params.yaml"
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text.replace(before, after))
+    assert key in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_all_faults_are_listed_at_once(text):
+    wrong = text.replace("seed: 42", "seed: -1").replace("confidence: 0.95", "confidence: 7.0")
+    with pytest.raises(ConfigError, match=r"2 place\(s\)") as caught:
+        parse_config(wrong)
+    assert "seed" in str(caught.value)
+    assert "evaluate.confidence" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "a: [1", "a: &x [*x]"])
+def test_what_is_no_mapping_is_refused(text):
+    with pytest.raises(ConfigError):
+        parse_config(text)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
+        load_config(tmp_path / "nowhere.yaml")
+
+
+def test_a_model_that_is_not_listed_is_refused(text):
+    with pytest.raises(ConfigError, match="kazoo"):
+        parse_config(text).model_params("kazoo")
+
+
+def test_sections_cannot_be_changed(text):
+    config = parse_config(text)
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 1
+
+
+def test_pretraining_needs_training(text):
+    with pytest.raises(ConfigError, match="rf"):
+        parse_config(text.replace("    preset: mini\n    forest:", "    preset: mini\n    pretrain: {}\n    forest:"))
