@@ -1,0 +1,223 @@
+"""The select step: members in, one ensemble folder out.
+
+Weights and thresholds come from validation clips alone. Only when they are fixed are the test clips looked at, once,
+for the metrics document.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tutti.bag import Bag, Member, bag_digest, write_bag
+from tutti.bundle import CONTRACT, Contract, bundle_digest, read_contract, verify_files
+from tutti.config import Config
+from tutti.errors import ArtifactMismatch, DataError
+from tutti.evaluation.ensemble import Selection, align, combine, search
+from tutti.evaluation.gates import Contender, compare
+from tutti.evaluation.predictions import (
+    Predictions,
+    load_predictions,
+    per_class_table,
+    save_csv,
+    save_predictions,
+)
+from tutti.evaluation.summary import difference_dict, read_document, summarise
+from tutti.evaluation.thresholds import choose_thresholds
+from tutti.files import atomic_folder, sha256_file
+from tutti.labels import OPENMIC
+from tutti.provenance import record
+
+log = logging.getLogger(__name__)
+
+#: The metrics document beside a model's predictions.
+DOCUMENT = "evaluation.json"
+PREDICTIONS = "predictions.parquet"
+PER_CLASS = "per_class.csv"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained and evaluated model.
+
+    Attributes:
+        folder: Its bundle.
+        contract: The bundle's contract.
+        digest: The bundle's digest.
+        predictions: On validation and test.
+        data: On which data: name, synthetic, sha256.
+    """
+
+    folder: Path
+    contract: Contract
+    digest: str
+    predictions: Predictions
+    data: dict[str, Any]
+
+
+def read_trained(models: Path, evaluations: Path, names: Iterable[str]) -> dict[str, Trained]:
+    """Reads bundles and their evaluations, and checks that they belong together.
+
+    Args:
+        models: Folder of bundles by model name.
+        evaluations: Folder of evaluations by model name.
+        names: The models of the run; others in the folders are of earlier runs and are not looked at.
+
+    Raises:
+        DataError: A model was not trained or not evaluated.
+        ArtifactMismatch: A bundle was altered, or is not the one that was evaluated, or models were evaluated on
+            different data, or decide about other classes or windows.
+    """
+    trained = {}
+    for name in names:
+        folder, evaluation = models / name, evaluations / name
+        for path, step in ((folder, "train"), (evaluation, "evaluate")):
+            if not path.is_dir():
+                raise DataError(f"there is no {path}", hint=f"run the {step} step for {name}")
+        contract, digest = read_contract(folder), bundle_digest(folder)
+        verify_files(folder, contract)
+        document = read_document(evaluation / DOCUMENT)
+        if document["digest"] != digest:
+            raise ArtifactMismatch(
+                f"the evaluation of {name} is of another bundle",
+                got=f"{folder} is {digest}",
+                expected=document["digest"],
+                hint=f"run the evaluate step for {name} again",
+            )
+        if contract.labels != OPENMIC:
+            raise ArtifactMismatch(
+                f"{name} does not decide about OpenMIC's classes", got=contract.labels, expected=OPENMIC
+            )
+        predictions = load_predictions(evaluation / PREDICTIONS)
+        trained[name] = Trained(folder, contract, digest, predictions, document["data"])
+    _require_alike(trained)
+    return trained
+
+
+def write_ensemble(trained: Mapping[str, Trained], target: Path, params: Config) -> dict[str, Any]:
+    """Selects the ensemble on validation, writes its folder, and measures it on test.
+
+    Args:
+        trained: The models to choose from.
+        target: Becomes a bag: ``bag.yaml``, ``members/``, ``predictions.parquet``, ``per_class.csv``, ``search.csv``.
+        params: The run's parameters.
+
+    Returns:
+        The metrics document: that of any model, with ``members`` (weights), ``best_single`` (the best member on its
+        own, chosen on validation, with thresholds tuned in the same way) and ``gain`` (ensemble minus best single on
+        test, with intervals).
+
+    Raises:
+        DataError: See `tutti.evaluation.ensemble.search`.
+    """
+    aligned = align({name: model.predictions for name, model in trained.items()})
+    selection = search(
+        {name: predictions.of("valid") for name, predictions in aligned.items()},
+        step=params.select.step,
+        thresholds=params.select.thresholds,
+        objective=params.select.objective,
+    )
+    log.info("selected %s", ", ".join(f"{name} {weight:g}" for name, weight in selection.weights.items()))
+    ensemble = next(iter(aligned.values())).with_probabilities(
+        combine([aligned[name].probabilities for name in selection.weights], list(selection.weights.values()))
+    )
+    with atomic_folder(target) as folder:
+        for name in selection.weights:
+            _copy_bundle(trained[name], folder / "members" / name)
+        save_predictions(ensemble, folder / PREDICTIONS)
+        save_csv(selection.table, folder / "search.csv")
+        valid, valid_document = _measure(ensemble, "valid", selection.thresholds, params)
+        bag = _bag(selection, trained, valid_document, sha256_file(folder / PREDICTIONS), params)
+        write_bag(folder, bag)
+        # From here on nothing is chosen any more.
+        test, test_document = _measure(ensemble, "test", selection.thresholds, params)
+        save_csv(per_class_table({"valid": valid, "test": test}), folder / PER_CLASS)
+        digest = bag_digest(folder)
+    single = selection.best_single
+    single_thresholds = _thresholds(aligned[single], params)
+    gain = compare(
+        Contender(digest, selection.thresholds, ensemble.of("test")),
+        Contender(trained[single].digest, single_thresholds, aligned[single].of("test")),
+        params.evaluate,
+        params.seed,
+    )
+    return {
+        "model": "ensemble",
+        "preset": "+".join(sorted({trained[name].contract.preset for name in selection.weights})),
+        "digest": digest,
+        "data": bag.data,
+        "members": selection.weights,
+        "valid": valid_document,
+        "test": test_document,
+        "best_single": {
+            "model": single,
+            **{split: _measure(aligned[single], split, single_thresholds, params)[1] for split in ("valid", "test")},
+        },
+        "gain": {name: difference_dict(interval) for name, interval in gain.items()},
+    }
+
+
+def _measure(predictions: Predictions, split: str, thresholds: Iterable[float], params: Config) -> Any:
+    return summarise(predictions.of(split), tuple(thresholds), params.evaluate, params.seed)
+
+
+def _thresholds(predictions: Predictions, params: Config) -> tuple[float, ...]:
+    valid = predictions.of("valid")
+    found = choose_thresholds(valid.probabilities, valid.labels, valid.mask, params.select.thresholds)
+    return tuple(map(float, found))
+
+
+def _bag(
+    selection: Selection,
+    trained: Mapping[str, Trained],
+    valid: Mapping[str, Any],
+    predictions_sha256: str,
+    params: Config,
+) -> Bag:
+    first = next(iter(trained.values()))
+    return Bag(
+        name=params.package.name,
+        version=params.package.version,
+        members=tuple(
+            Member(name=name, path=f"members/{name}", digest=trained[name].digest, weight=weight)
+            for name, weight in selection.weights.items()
+        ),
+        thresholds=dict(zip(OPENMIC, selection.thresholds, strict=True)),
+        labels=OPENMIC,
+        window=first.contract.window,
+        metrics={name: float(value) for name, value in valid.items() if isinstance(value, int | float)},
+        data=first.data,
+        provenance=record(
+            params={"select": params.select.model_dump(mode="json"), "models": list(trained)},
+            data={
+                "manifest": first.data["sha256"],
+                PREDICTIONS: predictions_sha256,
+                **{f"models/{name}": model.digest for name, model in trained.items()},
+            },
+            seed=params.seed,
+        ),
+    )
+
+
+def _copy_bundle(model: Trained, target: Path) -> None:
+    """Copies the files that the contract lists: contents only, since a cache may have made the originals read-only."""
+    target.mkdir(parents=True)
+    for name in (CONTRACT, *model.contract.files):
+        shutil.copyfile(model.folder / name, target / name)
+
+
+def _require_alike(trained: Mapping[str, Trained]) -> None:
+    for (first_name, first), (name, model) in pairwise(trained.items()):
+        for what, one, other in (
+            ("evaluated on different data", first.data, model.data),
+            ("made for different windows", first.contract.window, model.contract.window),
+        ):
+            if one != other:
+                raise ArtifactMismatch(
+                    f"{first_name} and {name} were {what}",
+                    got=f"{one} and {other}",
+                    hint="run train and evaluate again for both, from the same features",
+                )

@@ -1,0 +1,136 @@
+import time
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from tutti.errors import DataError
+from tutti.evaluation import ranking
+from tutti.evaluation.bootstrap import draw, intervals, paired_differences, resampled
+from tutti.evaluation.metrics import masked_metrics
+
+
+def cells(clips=110, classes=20, seed=0, density=0.4):
+    generator = np.random.default_rng(seed)
+    labels = generator.random((clips, classes))
+    prob = np.clip(0.5 * labels + 0.5 * generator.random((clips, classes)), 0, 1)
+    return prob, labels, generator.random((clips, classes)) < density
+
+
+@pytest.mark.parametrize("levels", [3, 10, 100_000], ids=["many ties", "some ties", "no ties"])
+def test_weighted_scores_equal_scikit_learn_on_the_repeated_rows(levels):
+    generator = np.random.default_rng(levels)
+    for _ in range(20):
+        prob = generator.integers(0, levels, 40) / levels
+        present = generator.random(40) < 0.4
+        weights = generator.multinomial(40, np.full(40, 1 / 40), size=4)
+        ap, area = ranking.average_precision(prob, present, weights), ranking.auroc(prob, present, weights)
+        for row, counts in enumerate(weights):
+            truth, scores = np.repeat(present, counts), np.repeat(prob, counts)
+            assert ap[row] == pytest.approx(average_precision_score(truth, scores), abs=1e-12)
+            assert area[row] == pytest.approx(roc_auc_score(truth, scores), abs=1e-12)
+
+
+def test_without_weight_on_a_polarity_the_scores_are_undefined():
+    prob, present = np.array([0.9, 0.1]), np.array([True, False])
+    weights = np.array([[0, 1], [1, 0], [0, 0]])
+    assert np.isnan(ranking.average_precision(prob, present, weights))[[0, 2]].all()
+    assert np.isnan(ranking.auroc(prob, present, weights)).all()
+
+
+def test_weights_of_one_give_the_metrics_themselves():
+    prob, labels, mask = cells()
+    mask[:, 3] = False  # a class nobody was asked about
+    labels[:, 4] = 0.0  # one that is never there
+    labels[:, 5] = 1.0  # one that always is
+    thresholds = np.linspace(0.3, 0.7, 20)
+    whole = resampled(prob, labels, mask, thresholds, np.ones((1, len(prob))))
+    metrics = masked_metrics(prob, labels, mask, thresholds)
+    for name, values in whole.items():
+        assert values[0] == pytest.approx(getattr(metrics, name), abs=1e-12), name
+
+
+def test_draws_keep_groups_together_and_follow_the_seed():
+    groups = ["a", "b", "a", "c", "b"]
+    weights = draw(5, 200, 7, groups=groups)
+    assert (weights[:, 0] == weights[:, 2]).all()
+    assert (weights[:, 1] == weights[:, 4]).all()
+    assert (weights[:, 0] + weights[:, 1] + weights[:, 3] == 3).all()
+    assert (weights == draw(5, 200, 7, groups=groups)).all()
+    assert (weights != draw(5, 200, 8, groups=groups)).any()
+    assert (draw(5, 3, 7).sum(axis=1) == 5).all()
+
+
+def test_the_interval_holds_the_value_and_narrows_with_more_clips():
+    few, many = (intervals(*cells(clips), 0.5, resamples=300, confidence=0.95, seed=1)["map"] for clips in (60, 1500))
+    assert few.low < few.value < few.high
+    assert many.low < many.value < many.high
+    assert many.high - many.low < 0.5 * (few.high - few.low)
+
+
+def test_a_higher_confidence_widens_the_interval():
+    narrow, wide = (
+        intervals(*cells(), 0.5, resamples=300, confidence=level, seed=1)["f1_macro_two_class"] for level in (0.5, 0.95)
+    )
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    generator = np.random.default_rng(3)
+    covered = 0
+    for run in range(100):
+        labels = (generator.random((120, 2)) < 0.5).astype(float)
+        prob = np.clip(labels * 0.2 + 0.8 * generator.random((120, 2)), 0, 1)
+        interval = intervals(prob, labels, np.ones((120, 2), bool), 0.5, resamples=200, confidence=0.9, seed=run)
+        # AUROC of U(.2, 1) against U(0, .8): 1 - P(positive < negative) = 1 - (.6 / .8)^2 / 2.
+        covered += interval["auroc"].low <= 1 - (0.6 / 0.8) ** 2 / 2 <= interval["auroc"].high
+    assert 80 <= covered <= 98
+
+
+def test_a_model_never_differs_from_itself():
+    prob, labels, mask = cells()
+    same = paired_differences(
+        prob, prob, labels, mask, thresholds=0.5, other_thresholds=0.5, resamples=50, confidence=0.95, seed=1
+    )
+    assert all((row.value, row.low, row.high) == (0, 0, 0) for row in same.values())
+
+
+def test_pairing_finds_a_difference_that_separate_intervals_hide():
+    prob, labels, mask = cells(clips=200)
+    worse = np.clip(prob + np.random.default_rng(5).normal(0, 0.12, prob.shape), 0, 1)
+    options = {"resamples": 300, "confidence": 0.95, "seed": 1}
+    better_alone, worse_alone = (intervals(p, labels, mask, 0.5, **options)["map"] for p in (prob, worse))
+    paired = paired_differences(prob, worse, labels, mask, thresholds=0.5, other_thresholds=0.5, **options)["map"]
+    assert paired.value == pytest.approx(better_alone.value - worse_alone.value)
+    assert paired.low > 0
+    assert paired.high - paired.low < better_alone.high - better_alone.low
+
+
+def test_thresholds_of_each_model_are_its_own():
+    prob, labels, mask = cells()
+    shifted = prob / 2
+    result = paired_differences(
+        prob, shifted, labels, mask, thresholds=0.6, other_thresholds=0.3, resamples=20, confidence=0.95, seed=1
+    )
+    assert result["f1_macro"].value == 0
+
+
+def test_different_clips_cannot_be_paired():
+    prob, labels, mask = cells()
+    with pytest.raises(DataError, match="different clips"):
+        paired_differences(
+            prob, prob[:-1], labels, mask, thresholds=0.5, other_thresholds=0.5, resamples=5, confidence=0.9, seed=1
+        )
+
+
+def test_no_clips_give_no_interval():
+    empty = np.zeros((0, 20))
+    result = intervals(empty, empty, empty.astype(bool), 0.5, resamples=5, confidence=0.9, seed=1)
+    assert all(np.isnan([row.value, row.low, row.high]).all() for row in result.values())
+
+
+def test_five_hundred_resamples_take_seconds():
+    prob, labels, mask = cells(density=1.0)
+    started = time.perf_counter()
+    intervals(prob, labels, mask, 0.5, resamples=500, confidence=0.95, seed=1)
+    assert time.perf_counter() - started < 5
