@@ -1,0 +1,1 @@
+"""Synthetic mixtures of recorded notes, with labels, masks and provenance."""

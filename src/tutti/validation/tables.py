@@ -1,0 +1,136 @@
+"""The tables that the expectations look at, made from the manifest and the probed audio."""
+
+import numpy as np
+import pandas as pd
+
+from tutti.datasets.manifest import SPLITS, UNKNOWN
+from tutti.labels import IRMAS, MUSICNET, NSYNTH, OPENMIC
+
+_VOCABULARY: dict[str, frozenset[str]] = {
+    "openmic": frozenset(OPENMIC),
+    "notes": frozenset(OPENMIC),
+    "irmas": frozenset(IRMAS),
+    "nsynth": frozenset(NSYNTH),
+    "musicnet": frozenset(map(str, MUSICNET)),
+    "mixtures": frozenset(OPENMIC) | frozenset(NSYNTH),
+}
+
+#: What is known of a clip only once it is decoded.
+_MEASURED = ["duration_s", "sample_rate", "channels", "rms_dbfs", "peak", "clipped_share", "content_sha256"]
+
+#: Stands for a digitally silent clip's level, which is minus infinity and no number JSON knows.
+_SILENCE_DBFS = -200.0
+
+
+def task_dataset(manifest: pd.DataFrame) -> str | None:
+    """The dataset that carries the 20-class task: ``openmic``, else ``notes``, else None."""
+    present = set(manifest["dataset"])
+    return next((name for name in ("openmic", "notes") if name in present), None)
+
+
+def build_tables(manifest: pd.DataFrame, probes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The table for each name in `tutti.validation.rules.TABLES`.
+
+    Args:
+        manifest: One row per clip, see `tutti.datasets.manifest.COLUMNS`; may be wrong in any cell.
+        probes: One row per clip: clip_id, decodable, fault, rms_dbfs, peak, clipped_share, content_sha256.
+
+    Returns:
+        The tables; each has a column ``subject`` that names the row to a person. ``classes`` and ``task`` have no rows
+        when the run has no task dataset.
+    """
+    manifest = manifest.reset_index(drop=True)
+    task = task_dataset(manifest)
+    shaped = _cells(manifest) == len(OPENMIC)
+    task_rows = manifest[(manifest["dataset"] == task) & shaped]
+    classes = _classes(task_rows, task)
+    density = float(np.stack(task_rows["mask"].to_list()).mean()) if len(task_rows) else np.nan
+    task_table = pd.DataFrame({"subject": [str(task)], "mask_density": [density]})
+    return {
+        "clips": _clips(manifest, probes),
+        "groups": _groups(manifest),
+        "splits": _splits(manifest, task),
+        "classes": classes,
+        "task": task_table if len(task_rows) else task_table.iloc[:0],
+    }
+
+
+def _cells(manifest: pd.DataFrame) -> pd.Series:
+    """The number of classes each row has both a label and a mask for, 0 when the two disagree."""
+    labels, masks = manifest["labels"].map(np.size), manifest["mask"].map(np.size)
+    return labels.where(labels == masks, 0).astype(int)
+
+
+def _clips(manifest: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
+    columns = ["clip_id", "duration_s", "sample_rate", "channels"]
+    table = manifest[columns].copy()
+    for column in ("dataset", "split"):
+        table[column] = manifest[column].fillna("")
+    # One probe per id even when ids repeat: clip_id_unique reports that, the other rules still see a row per clip.
+    table = table.merge(probes.drop_duplicates("clip_id"), on="clip_id", how="left")
+    decodable = table["decodable"].eq(True)
+    table["fault"] = table["fault"].fillna("never decoded").where(~decodable, "")
+    # What was not decoded has no length and no level: one fault is reported once.
+    table[_MEASURED] = table[_MEASURED].where(decodable)
+    table["rms_dbfs"] = table["rms_dbfs"].astype(float).clip(lower=_SILENCE_DBFS)
+    table["cells"] = _cells(manifest)
+    wrong, altered = np.zeros(len(table), int), np.zeros(len(table), int)
+    shaped = np.flatnonzero(table["cells"] == len(OPENMIC))
+    if len(shaped):
+        labels = np.stack(manifest["labels"].iloc[shaped].to_list()).astype(float)
+        mask = np.stack(manifest["mask"].iloc[shaped].to_list()).astype(bool)
+        # Written so that NaN, which compares false with everything, counts as out of range.
+        wrong[shaped] = (~((labels >= 0) & (labels <= 1))).sum(axis=1)
+        altered[shaped] = (~mask & (labels != UNKNOWN)).sum(axis=1)
+    table["labels_out_of_range"], table["unknown_not_half"] = wrong, altered
+    table["foreign_labels"] = [
+        _foreign(dataset, native)
+        for dataset, native in zip(manifest["dataset"], manifest["native_labels"].fillna(""), strict=True)
+    ]
+    table.insert(0, "subject", table["clip_id"])
+    return table
+
+
+def _foreign(dataset: str, native: str) -> str:
+    vocabulary = _VOCABULARY.get(dataset, frozenset())
+    return ";".join(name for name in str(native).split(";") if name and name not in vocabulary)
+
+
+def _groups(manifest: pd.DataFrame) -> pd.DataFrame:
+    """A row per group; a group in two splits is named with clips of each. Group names begin with their dataset's."""
+    grouped = manifest.groupby(manifest["group"].fillna("").astype(str), sort=True)
+    counts = grouped["split"].nunique()
+    subjects = []
+    for group, splits in counts.items():
+        subject = str(group)
+        if splits > 1:
+            clips = grouped.get_group(group).sort_values("clip_id").groupby("split")["clip_id"]
+            named = "; ".join(f"{split}: {', '.join(ids.head(3))}" for split, ids in clips)
+            subject += f" ({named})"
+        subjects.append(subject)
+    return pd.DataFrame({"subject": subjects, "splits": counts.array})
+
+
+def _splits(manifest: pd.DataFrame, task: str | None) -> pd.DataFrame:
+    wanted = [(dataset, "train") for dataset in sorted(set(manifest["dataset"].dropna())) if dataset != task]
+    if task is not None:
+        wanted = [(task, split) for split in SPLITS] + wanted
+    sizes = manifest.groupby(["dataset", "split"]).size()
+    rows = [(f"{dataset} {split}", int(sizes.get((dataset, split), 0))) for dataset, split in wanted]
+    return pd.DataFrame(rows, columns=["subject", "clips"])
+
+
+def _classes(rows: pd.DataFrame, task: str | None) -> pd.DataFrame:
+    """A row per class of the task: how often it was asked about and how often it is present."""
+    columns = ["subject", "labelled", "positives", "positive_share", "imbalance"]
+    if not len(rows):
+        return pd.DataFrame(columns=columns)
+    mask = np.stack(rows["mask"].to_list()).astype(bool)
+    positives = (mask & (np.stack(rows["labels"].to_list()) >= 0.5)).sum(axis=0)
+    # A note is labelled with what it is; whether the other classes are "absent" then says nothing about coverage.
+    labelled = positives if task == "notes" else mask.sum(axis=0)
+    table = pd.DataFrame({"subject": OPENMIC, "labelled": labelled, "positives": positives})
+    table["positive_share"] = positives / np.where(labelled > 0, labelled, np.nan)
+    table["imbalance"] = labelled.max() / np.maximum(labelled, 1)
+    # One's own recordings need not cover all 20 instruments.
+    return table[table["labelled"] > 0].reset_index(drop=True) if task == "notes" else table

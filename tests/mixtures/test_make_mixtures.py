@@ -1,0 +1,199 @@
+"""Mixtures of real small corpora, from archives to files."""
+
+import io
+import json
+import tarfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from tests.corpus import encode, make_notes, nsynth_members, write_tar
+from tutti.config import DataParams, MixParams
+from tutti.datasets import build_manifest
+from tutti.datasets.archives import iter_members
+from tutti.datasets.manifest import COLUMNS, label_arrays, load_manifest
+from tutti.errors import DataError
+from tutti.labels import NSYNTH, OPENMIC
+from tutti.mixtures.make import make_mixtures
+from tutti.mixtures.plan import Note
+from tutti.mixtures.sounds import NoteSounds
+
+FILES = {"mixtures.tar", "manifest.parquet", "labels.csv", "provenance.json", "datasheet.md"}
+PARAMS = MixParams(per_polyphony=2, max_polyphony=11, duration_s=10.0)
+NOTHING = {"openmic": None, "irmas": None, "nsynth": None, "musicnet": None}
+
+
+def make(root, out, *, params: MixParams = PARAMS, seed: int = 42, **data: str):
+    chosen = DataParams(**{**NOTHING, **data})
+    manifest, _, _ = build_manifest(root, chosen, seed)
+    notes = "notes" in data
+    return manifest, make_mixtures(root, manifest, params, seed, out, notes=notes, manifest_sha256="0" * 64)
+
+
+@pytest.fixture(scope="module")
+def nsynth(corpus, tmp_path_factory):
+    out = tmp_path_factory.mktemp("nsynth") / "mixtures"
+    _, summary = make(corpus, out, nsynth="nsynth")
+    return out, summary
+
+
+@pytest.fixture(scope="module")
+def own_notes(tmp_path_factory):
+    root = tmp_path_factory.mktemp("own")
+    make_notes(root / "notes", notes=5)
+    params = MixParams(per_polyphony=4, max_polyphony=3, duration_s=2.0)
+    manifest, summary = make(root, root / "mixtures", params=params, notes="notes")
+    return root / "mixtures", manifest, summary
+
+
+def test_nsynth_gives_training_mixtures(nsynth):
+    out, summary = nsynth
+    assert {path.name for path in out.iterdir()} == FILES
+    assert summary["generator"] == "published"
+    assert summary["mixtures"] == {"train": 22, "valid": 0, "test": 0}
+    table = load_manifest(out / "manifest.parquet")
+    assert list(table.columns) == list(COLUMNS)
+    assert len(table) == 22
+    assert set(table["dataset"]) == {"mixtures"}
+    assert table["group"].nunique() == 1
+    assert table["path"][0] == "mixtures.tar!mix_00000.flac"
+    _, mask = label_arrays(table)
+    assert (mask.sum(axis=1) == 8).all()
+    assert set(";".join(table["native_labels"]).split(";")) <= set(NSYNTH)
+
+
+def test_members_are_mono_16_bit_flac_of_full_length_and_peak(nsynth):
+    out, _ = nsynth
+    table = load_manifest(out / "manifest.parquet").set_index("path")
+    members = dict(iter_members(out, table.index))
+    assert len(members) == 22
+    for path, data in members.items():
+        info = soundfile.info(io.BytesIO(data))
+        assert (info.format, info.subtype, info.channels, info.samplerate) == ("FLAC", "PCM_16", 1, 16000)
+        samples, _ = soundfile.read(io.BytesIO(data), dtype="int16")
+        assert len(samples) == 160000
+        assert np.abs(samples.astype(int)).max() == 32767
+        assert table.loc[path, "duration_s"] == 10.0
+
+
+def test_labels_csv_has_the_published_columns_and_agrees_with_the_manifest(nsynth):
+    out, _ = nsynth
+    labels = pd.read_csv(out / "labels.csv")
+    expected = ["filename", "polyphony", "chosen_families"]
+    assert list(labels.columns) == expected + [f"{kind}_{name}" for name in OPENMIC for kind in "ym"]
+    assert len(labels.columns) == 43
+    assert list(labels["polyphony"]) == [k for k in range(1, 12) for _ in range(2)]
+    relevance, mask = label_arrays(load_manifest(out / "manifest.parquet"))
+    for index, name in enumerate(OPENMIC):
+        np.testing.assert_array_equal(labels[f"m_{name}"], mask[:, index])
+        np.testing.assert_array_equal(labels[f"y_{name}"], (relevance[:, index] >= 0.5) & mask[:, index])
+
+
+def test_provenance_names_every_note_and_gain(nsynth, corpus):
+    out, _ = nsynth
+    record = json.loads((out / "provenance.json").read_text())
+    assert record["seed"] == 42
+    assert record["data"] == {"manifest": "0" * 64}
+    assert record["pools"]["train"] == dict.fromkeys(record["pools"]["train"], 2)
+    recipe = record["recipes"][-1]
+    assert len(recipe["parts"]) == 11
+    manifest, _, _ = build_manifest(corpus, DataParams(**{**NOTHING, "nsynth": "nsynth"}), 42)
+    train = set(manifest[manifest["split"] == "train"]["clip_id"])
+    used = {note["clip_id"] for mix in record["recipes"] for part in mix["parts"] for note in part["notes"]}
+    assert used <= train
+
+
+def test_the_datasheet_says_synthetic_and_counts_the_classes(nsynth):
+    text = (nsynth[0] / "datasheet.md").read_text()
+    assert "**Synthetic**" in text
+    assert "NSynth's train split" in text
+    labels = pd.read_csv(nsynth[0] / "labels.csv")
+    assert f"| flute | {labels['y_flute'].sum()} | 22 |" in text
+    assert "| violin | 0 | 0 |" in text
+
+
+def test_the_same_seed_gives_the_same_bytes(nsynth, corpus, tmp_path):
+    make(corpus, tmp_path / "again", nsynth="nsynth")
+    for name in FILES:
+        assert (tmp_path / "again" / name).read_bytes() == (nsynth[0] / name).read_bytes(), name
+    make(corpus, tmp_path / "other", nsynth="nsynth", seed=7)
+    assert (tmp_path / "other" / "mixtures.tar").read_bytes() != (nsynth[0] / "mixtures.tar").read_bytes()
+
+
+def test_the_archive_carries_neither_times_nor_owners(nsynth):
+    with tarfile.open(nsynth[0] / "mixtures.tar") as archive:
+        members = archive.getmembers()
+    assert [member.name for member in members] == [f"mix_{index:05d}.flac" for index in range(22)]
+    assert all((m.mtime, m.uid, m.gid, m.uname, m.gname) == (0, 0, 0, "", "") for m in members)
+
+
+def test_own_notes_give_all_three_splits(own_notes):
+    out, manifest, summary = own_notes
+    assert summary["generator"] == "layered"
+    assert summary["mixtures"] == {"train": 12, "valid": 15, "test": 15}
+    table = load_manifest(out / "manifest.parquet")
+    _, mask = label_arrays(table)
+    split_of = dict(zip(manifest["clip_id"], manifest["split"], strict=True))
+    for recipe in json.loads((out / "provenance.json").read_text())["recipes"]:
+        for part in recipe["parts"]:
+            assert {split_of[note["clip_id"]] for note in part["notes"]} == {recipe["split"]}
+    available = manifest.groupby("split")["native_labels"].nunique()
+    for split, rows in table.groupby("split"):
+        assert (mask[rows.index].sum(axis=1) == available[split]).all()
+    assert table.groupby("group")["split"].nunique().max() == 1
+
+
+def test_layered_can_mix_nsynth(corpus, tmp_path):
+    params = MixParams(generator="layered", per_polyphony=2, max_polyphony=3, duration_s=2.0)
+    _, summary = make(corpus, tmp_path / "out", params=params, nsynth="nsynth")
+    assert summary["generator"] == "layered"
+    assert summary["mixtures"] == {"train": 6, "valid": 0, "test": 0}
+
+
+def test_without_notes_the_set_is_empty_and_says_why(corpus, tmp_path):
+    _, summary = make(corpus, tmp_path / "out", irmas="irmas")
+    assert summary["mixtures"] == {"train": 0, "valid": 0, "test": 0}
+    assert "neither NSynth nor" in summary["source"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    assert len(load_manifest(tmp_path / "out" / "manifest.parquet")) == 0
+    assert len(pd.read_csv(tmp_path / "out" / "labels.csv").columns) == 43
+    assert "There are none" in (tmp_path / "out" / "datasheet.md").read_text()
+
+
+def test_no_mixtures_asked_for_is_an_empty_set(corpus, tmp_path):
+    _, summary = make(corpus, tmp_path / "out", params=MixParams(per_polyphony=0), nsynth="nsynth")
+    assert summary["generator"] is None
+    assert "per_polyphony" in summary["source"]
+
+
+def test_notes_named_but_missing_from_the_manifest(corpus, tmp_path):
+    manifest, _, _ = build_manifest(corpus, DataParams(**{**NOTHING, "nsynth": "nsynth"}), 42)
+    with pytest.raises(DataError, match="no notes"):
+        make_mixtures(corpus, manifest, PARAMS, 42, tmp_path / "out", notes=True, manifest_sha256="")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_cut_short_leaves_nothing_behind(tmp_path):
+    archive = write_tar(tmp_path / "data/nsynth/nsynth-train.tar.gz", nsynth_members()["nsynth-train.jsonwav.tar.gz"])
+    manifest, _, _ = build_manifest(tmp_path / "data", DataParams(**{**NOTHING, "nsynth": "nsynth"}), 42)
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    with pytest.raises(DataError, match=r"nsynth-train\.tar\.gz"):
+        make_mixtures(tmp_path / "data", manifest, PARAMS, 42, tmp_path / "out/mix", notes=False, manifest_sha256="")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_sounds_are_mono_resampled_and_cut_to_their_place(tmp_path):
+    rate = 44100
+    times = np.arange(2 * rate) / rate
+    left = (0.5 * np.sin(2 * np.pi * (200 + 300 * times) * times)).astype(np.float32)  # no second like the other
+    (tmp_path / "long.wav").write_bytes(encode(np.stack([left, np.zeros_like(left)], axis=1), rate, "WAV", "FLOAT"))
+    whole = Note("notes/whole", "long.wav", 0.0, 2.0, "g")
+    second = Note("notes/second", "long.wav", 1.0, 0.5, "g")
+    with NoteSounds(tmp_path, [whole, second], 16000, tmp_path) as sounds:
+        assert sounds(whole).shape == (32000,)
+        assert sounds(second).shape == (8000,)
+        assert np.abs(sounds(whole)).max() == pytest.approx(0.25, abs=0.01)
+        np.testing.assert_allclose(sounds(second)[500:7500], sounds(whole)[16500:23500], atol=1e-3)
+    assert [path.name for path in tmp_path.iterdir()] == ["long.wav"], "the temporary file is gone"
