@@ -57,7 +57,8 @@ class AudioDecodeError(TuttiError):
     Args:
         what: One sentence that says what is wrong and where.
         code: Stable machine-readable reason, also the ``code`` of the REST error body: ``empty_audio``,
-            ``unsupported_audio``, ``truncated_audio``, ``silent_audio``, ``too_short``, ``too_long``, ``bad_request``.
+            ``unsupported_audio``, ``truncated_audio``, ``silent_audio``, ``too_short``, ``too_long``,
+            ``invalid_samples``, ``bad_request``.
         got: The offending value, when it helps.
         expected: What would have been accepted.
         hint: What to do about it.
@@ -74,6 +75,7 @@ class AudioDecodeError(TuttiError):
         "truncated_audio": 422,
         "silent_audio": 422,
         "too_short": 422,
+        "invalid_samples": 422,
     }
 
     def __init__(
@@ -106,3 +108,9 @@ class ArtifactMismatch(TuttiError):
     """A file is not the one its contract or digest describes (exit code 6)."""
 
     exit_code = 6
+
+
+class ServerError(TuttiError):
+    """The model server cannot be started, or does not answer (exit code 7)."""
+
+    exit_code = 7

@@ -1,0 +1,1 @@
+"""The subcommands of `tutti`; what is heavy to import is imported inside them."""

@@ -1,0 +1,1 @@
+"""From a selected ensemble to a served one: the package, the server that loads it, its test, the registry."""
