@@ -9,7 +9,7 @@ from typing import Any
 
 import tutti
 
-_LIBRARIES = ("numpy", "torch", "torchaudio", "scikit-learn", "soundfile", "soxr", "safetensors", "skops")
+_LIBRARIES = ("numpy", "torch", "torchaudio", "scikit-learn", "soundfile", "soxr", "safetensors")
 
 
 #: What decides the numbers; a commit that touches none of it leaves the code revision as it was.
