@@ -157,6 +157,10 @@ def _facts(root: Path, layout: Layout, scan: _Scan, clips: list[Clip]) -> dict[s
     for location in scan.rendered.annotations:
         # A rendered corpus has the publisher's layout, but neither the publisher's sounds nor licence.
         said = scan.rendered.json_object(location)
+        facts["description"] = (
+            f"Rendered music in the layout of {layout.name}: synthetic, not the published recordings."
+        )
+        facts["licence"] = "see the archive's README"
         facts.update({key: said[key] for key in _SAID if isinstance(said.get(key), str)})
     facts["archives"] = _archive_digests(root, layout, scan.contents, synthetic=synthetic)
     if layout is notes.LAYOUT:
