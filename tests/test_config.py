@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tutti.config import Config, load_config, parse_config
 from tutti.errors import ConfigError
@@ -75,5 +76,7 @@ def test_sections_cannot_be_changed(text):
 
 
 def test_pretraining_needs_training(text):
-    with pytest.raises(ConfigError, match="rf"):
-        parse_config(text.replace("    preset: mini\n    forest:", "    preset: mini\n    pretrain: {}\n    forest:"))
+    raw = yaml.safe_load(text)
+    raw["models"]["rf"]["pretrain"] = {}
+    with pytest.raises(ConfigError, match="models.rf: .*'pretrain' needs 'train'"):
+        parse_config(yaml.safe_dump(raw))

@@ -199,11 +199,14 @@ class SelectParams(Section):
     Attributes:
         step: Grid step of the members' weights on the simplex.
         thresholds: Candidate thresholds per class.
+        threshold_metric: Which F1 the thresholds maximise on validation: that of "present" alone (as published), or
+            the mean over both answers.
         objective: What the weights maximise on validation.
     """
 
     step: float = Field(default=0.1, gt=0, le=0.5)
     thresholds: tuple[float, ...] = (0.2, 0.3, 0.4, 0.5, 0.6)
+    threshold_metric: Literal["f1_macro", "f1_macro_two_class"] = "f1_macro_two_class"
     objective: Literal["map", "f1_macro"] = "map"
 
 

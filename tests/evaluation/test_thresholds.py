@@ -77,3 +77,13 @@ def test_nan_probabilities_are_refused():
     prob[0, 0] = np.nan
     with pytest.raises(DataError, match="no numbers"):
         choose_thresholds(prob, labels, mask, CANDIDATES)
+
+
+def test_two_class_f1_does_not_reward_saying_present_to_everything():
+    # 0.2 finds all positives and no negative; 0.5 gets two thirds of both right.
+    arrays = one_class([0.9, 0.9, 0.9, 0.9, 0.3, 0.3], [0.3, 0.3, 0.3, 0.3, 0.9, 0.9])
+    positive = threshold_scores(*arrays, (0.2, 0.5))[:, 0]
+    both = threshold_scores(*arrays, (0.2, 0.5), metric="f1_macro_two_class")[:, 0]
+    assert positive == pytest.approx([2 / 3, 2 / 3])
+    assert both == pytest.approx([1 / 3, 2 / 3])
+    assert choose_thresholds(*arrays, (0.2, 0.5), metric="f1_macro_two_class")[0] == 0.5

@@ -177,7 +177,7 @@ def write_run(root: Path, *, mixtures: bool = True, smoke: bool = True, seed: in
         window=WindowPolicy(),
         metrics={"map": 0.8},
         data={"name": "openmic", "synthetic": True, "sha256": "ab" * 32},
-        provenance=PROVENANCE,
+        provenance={**PROVENANCE, "params": {"select": {"threshold_metric": "f1_macro_two_class"}}},
     )
     write_bag(ensemble, bag)
     grid = [(a / 10, b / 10, (10 - a - b) / 10) for a in range(11) for b in range(11 - a)]

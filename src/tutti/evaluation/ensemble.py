@@ -10,7 +10,7 @@ from tutti.errors import ConfigError, DataError
 from tutti.evaluation import ranking
 from tutti.evaluation.metrics import check_arrays
 from tutti.evaluation.predictions import Predictions
-from tutti.evaluation.thresholds import choose_thresholds, shared_threshold, threshold_scores
+from tutti.evaluation.thresholds import Metric, choose_thresholds, shared_threshold, threshold_scores
 from tutti.progress import track
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def search(
     step: float,
     thresholds: Sequence[float],
     objective: Literal["map", "f1_macro"],
+    threshold_metric: Metric = "f1_macro",
 ) -> Selection:
     """Weights and thresholds from the members' validation clips.
 
@@ -101,6 +102,7 @@ def search(
         step: Grid step of the weights.
         thresholds: Candidates.
         objective: What is maximised.
+        threshold_metric: Which F1 the thresholds maximise.
 
     Returns:
         The selection and the table of all points.
@@ -136,9 +138,10 @@ def search(
     single = max((i for i in range(len(grid)) if grid[i].max() == 1), key=lambda i: (round(scores[i], 12), -i))
     table = pd.DataFrame(rows)
     table["selected"] = np.arange(len(grid)) == best
+    chosen = choose_thresholds(combine(stack, grid[best]), labels, mask, thresholds, metric=threshold_metric)
     return Selection(
         weights={name: float(weight) for name, weight in zip(names, grid[best], strict=True) if weight},
-        thresholds=tuple(map(float, choose_thresholds(combine(stack, grid[best]), labels, mask, thresholds))),
+        thresholds=tuple(map(float, chosen)),
         score=float(scores[best]),
         best_single=names[int(grid[single].argmax())],
         table=table,

@@ -119,6 +119,7 @@ def write_ensemble(trained: Mapping[str, Trained], target: Path, params: Config)
         step=params.select.step,
         thresholds=params.select.thresholds,
         objective=params.select.objective,
+        threshold_metric=params.select.threshold_metric,
     )
     log.info("selected %s", ", ".join(f"{name} {weight:g}" for name, weight in selection.weights.items()))
     ensemble = next(iter(aligned.values())).with_probabilities(
@@ -166,7 +167,13 @@ def _measure(predictions: Predictions, split: str, thresholds: Iterable[float], 
 
 def _thresholds(predictions: Predictions, params: Config) -> tuple[float, ...]:
     valid = predictions.of("valid")
-    found = choose_thresholds(valid.probabilities, valid.labels, valid.mask, params.select.thresholds)
+    found = choose_thresholds(
+        valid.probabilities,
+        valid.labels,
+        valid.mask,
+        params.select.thresholds,
+        metric=params.select.threshold_metric,
+    )
     return tuple(map(float, found))
 
 

@@ -1,6 +1,7 @@
 """Per-class decision thresholds, chosen on validation only."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,15 +13,27 @@ from tutti.evaluation.metrics import check_arrays, confusion, decide, f1_score
 #: candidate says more about those cells than about the class.
 MIN_CELLS = 5
 
+#: What a threshold serves: the positive class alone, or both answers alike. Where half of the asked cells are positive,
+#: saying "present" to everything scores well on the first and badly on the second.
+Metric = Literal["f1_macro", "f1_macro_two_class"]
 
-def threshold_scores(prob: ArrayLike, labels: ArrayLike, mask: ArrayLike, candidates: Sequence[float]) -> np.ndarray:
-    """F1 of the positive class at every candidate.
+
+def threshold_scores(
+    prob: ArrayLike,
+    labels: ArrayLike,
+    mask: ArrayLike,
+    candidates: Sequence[float],
+    *,
+    metric: Metric = "f1_macro",
+) -> np.ndarray:
+    """F1 of each class at every candidate.
 
     Args:
         prob: Probabilities [clips, classes] in [0, 1].
         labels: Relevance [clips, classes], present from 0.5.
         mask: Whether the cell was asked, bool [clips, classes].
         candidates: Thresholds in (0, 1).
+        metric: F1 of the positive class, or the mean of both classes' F1.
 
     Returns:
         Float [candidates, classes]; NaN for a class without asked cells.
@@ -34,8 +47,11 @@ def threshold_scores(prob: ArrayLike, labels: ArrayLike, mask: ArrayLike, candid
     probabilities, present, asked = check_arrays(prob, labels, mask)
     scores = []
     for candidate in candidates:
-        tp, fp, fn, _ = confusion(decide(probabilities, candidate), present, asked)
-        scores.append(np.where(asked.any(axis=0), f1_score(tp, fp, fn), np.nan))
+        tp, fp, fn, tn = confusion(decide(probabilities, candidate), present, asked)
+        f1 = f1_score(tp, fp, fn)
+        if metric == "f1_macro_two_class":
+            f1 = (f1 + f1_score(tn, fn, fp)) / 2
+        scores.append(np.where(asked.any(axis=0), f1, np.nan))
     return np.stack(scores)
 
 
@@ -62,9 +78,10 @@ def choose_thresholds(
     mask: ArrayLike,
     candidates: Sequence[float],
     *,
+    metric: Metric = "f1_macro",
     min_cells: int = MIN_CELLS,
 ) -> np.ndarray:
-    """The thresholds that maximise the macro F1 of the positive class.
+    """The thresholds that maximise a macro F1.
 
     A class with fewer than ``min_cells`` positives or negatives takes the shared threshold, and so does a class that
     no candidate serves better.
@@ -74,6 +91,7 @@ def choose_thresholds(
         labels: Relevance [clips, classes], present from 0.5.
         mask: Whether the cell was asked, bool [clips, classes].
         candidates: Thresholds in (0, 1) to choose from.
+        metric: Which F1.
         min_cells: Fewest asked cells of each polarity for a threshold of the class's own.
 
     Returns:
@@ -83,7 +101,7 @@ def choose_thresholds(
         ConfigError: There are no candidates, or one is outside (0, 1).
         DataError: See `tutti.evaluation.metrics.check_arrays`.
     """
-    scores = threshold_scores(prob, labels, mask, candidates)
+    scores = threshold_scores(prob, labels, mask, candidates, metric=metric)
     shared, _ = shared_threshold(scores, candidates)
     _, present, asked = check_arrays(prob, labels, mask)
     enough = np.minimum((present & asked).sum(axis=0), (~present & asked).sum(axis=0)) >= min_cells

@@ -123,6 +123,9 @@ def roc_grid(data: ReportData) -> Plate:
     )
 
 
+_F1 = {"f1_macro": "F1 of the positive class", "f1_macro_two_class": "Mean F1 of present and absent"}
+
+
 @themed
 def threshold_choice(data: ReportData) -> Plate | None:
     """F1 of each class at a range of thresholds on validation, and the threshold that was chosen.
@@ -134,7 +137,8 @@ def threshold_choice(data: ReportData) -> Plate | None:
         return None
     chosen = data.bag.thresholds
     candidates = np.array(sorted({round(step / 10, 1) for step in range(1, 10)} | {float(t) for t in chosen.values()}))
-    values = threshold_scores(probabilities, present, mask, candidates.tolist()).T
+    metric = data.bag.provenance["params"]["select"]["threshold_metric"]
+    values = threshold_scores(probabilities, present, mask, candidates.tolist(), metric=metric).T
     figure = new_figure(6.2)
     axes = figure.subplots()
     axes.imshow(np.ma.masked_invalid(values), cmap=SHADES, vmin=0, vmax=1, aspect="auto")
@@ -156,7 +160,7 @@ def threshold_choice(data: ReportData) -> Plate | None:
     return Plate(
         name="thresholds",
         title="Thresholds",
-        caption=f"F1 of the positive class by threshold on {data.ensemble.describe('valid')}; the frame is the "
+        caption=f"{_F1[metric]} by threshold on {data.ensemble.describe('valid')}; the frame is the "
         "threshold that the select step chose there, the same for classes with too few cells for one of their own. "
         "Test was not looked at.",
         alt="Heat map of 20 instruments by threshold; the chosen threshold of each instrument is framed.",
