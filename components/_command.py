@@ -27,8 +27,9 @@ def described(text: str, *, optional: bool = False) -> Any:
     return dataclasses.field(metadata={"help": text})
 
 
-def _is_path(cls: type, field: dataclasses.Field[Any]) -> bool:
-    hint = typing.get_type_hints(cls)[field.name]
+def is_path(cls: type, name: str) -> bool:
+    """Whether the field ``name`` of a step's Inputs or Outputs is a path, not a name."""
+    hint = typing.get_type_hints(cls)[name]
     return hint is Path or (isinstance(hint, types.UnionType) and Path in typing.get_args(hint))
 
 
@@ -37,10 +38,10 @@ def _add_options(parser: argparse._ArgumentGroup, cls: type) -> None:
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
             dest=field.name,
-            type=Path if _is_path(cls, field) else str,
+            type=Path if is_path(cls, field.name) else str,
             required=field.default is dataclasses.MISSING,
             default=None,
-            metavar="PATH" if _is_path(cls, field) else "NAME",
+            metavar="PATH" if is_path(cls, field.name) else "NAME",
             help=field.metadata["help"],
         )
 
@@ -52,7 +53,9 @@ def build_parser(name: str) -> argparse.ArgumentParser:
         prog=f"python -m components.{name}",
         description=step.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="exit codes: 0 done, 1 bug, 2 parameters, 3 data, 4 recording, 5 gate failed, 6 artifact altered",
+        epilog=(
+            "exit codes: 0 done, 1 bug, 2 parameters, 3 data, 4 recording, 5 gate failed, 6 artifact altered, 7 server"
+        ),
     )
     _add_options(parser.add_argument_group("inputs"), step.Inputs)
     _add_options(parser.add_argument_group("outputs"), step.Outputs)

@@ -78,5 +78,5 @@ def test_sections_cannot_be_changed(text):
 def test_pretraining_needs_training(text):
     raw = yaml.safe_load(text)
     raw["models"]["rf"]["pretrain"] = {}
-    with pytest.raises(ConfigError, match="models.rf: .*'pretrain' needs 'train'"):
+    with pytest.raises(ConfigError, match=r"models\.rf: .*'pretrain' needs 'train'"):
         parse_config(yaml.safe_dump(raw))

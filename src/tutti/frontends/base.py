@@ -61,6 +61,15 @@ class FrontEnd(nn.Module):
         """Training-time masking of features that `forward` made; the features themselves when there is none."""
         return features
 
+    def training_forward(self, samples: Tensor, generator: torch.Generator) -> Tensor:
+        """Model input for a training step, with everything that is drawn anew each time.
+
+        Args:
+            samples: As for `forward`.
+            generator: CPU generator of the draws.
+        """
+        return self.augment(self(samples), generator)
+
 
 _FRONT_ENDS: dict[str, type[FrontEnd]] = {}
 

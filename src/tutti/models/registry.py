@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from tutti.audio.windows import WindowPolicy
 from tutti.errors import ConfigError
@@ -21,8 +21,10 @@ class Preset:
             depends on the data.
         total_params: All parameters, frozen ones included; None likewise.
         window: How recordings are cut.
-        cache: What the features step stores: the front end's output, or the samples when training redraws the front
-            end's random parameters in every step.
+        cache: What the features step stores: the front end's output, or the samples as well when training redraws
+            the front end's random parameters in every step.
+        pretraining: Options that differ in the pretraining network.
+        drop_last: Whether an epoch's last, partial batch is left out.
     """
 
     front_end: FrontEndConfig
@@ -32,14 +34,12 @@ class Preset:
     total_params: int | None
     window: WindowPolicy = field(default_factory=WindowPolicy)
     cache: Literal["features", "samples"] = "features"
+    pretraining: dict[str, Any] = field(default_factory=dict)
+    drop_last: bool = False
 
 
-class Factory(Protocol):
-    """Builds a model with random weights."""
-
-    def __call__(self, *, n_classes: int, **options: Any) -> Any:
-        """A new model for ``n_classes`` outputs."""
-        ...
+#: Builds a model with random weights from ``n_classes`` and a preset's options, all by name.
+Factory = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,11 @@ class ModelEntry:
     def build(self, preset: str, *, n_classes: int | None = None) -> Any:
         """A model with random weights; ``n_classes`` defaults to the task's."""
         return self.factory(n_classes=n_classes or self.n_classes, **self.preset(preset).options)
+
+    def build_pretraining(self, preset: str, *, n_classes: int) -> Any:
+        """The pretraining network with random weights."""
+        chosen = self.preset(preset)
+        return self.factory(n_classes=n_classes, **chosen.options | chosen.pretraining)
 
 
 _MODELS: dict[str, ModelEntry] = {}

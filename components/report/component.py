@@ -1,0 +1,29 @@
+"""The step as a Kubeflow task."""
+
+from kfp import dsl
+from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
+
+from components._kubeflow import BASE_IMAGE
+
+
+@dsl.component(base_image=BASE_IMAGE, install_kfp_package=False)
+def report(
+    manifest: Input[Dataset],
+    validation: Input[Artifact],
+    mixtures: Input[Dataset],
+    models: Input[Artifact],
+    evaluations: Input[Artifact],
+    ensemble: Input[Model],
+    metrics: Input[Artifact],
+    decision: Input[Artifact],
+    smoke: Input[Artifact],
+    ensemble_metrics: Input[Metrics],
+    params: str,
+    revision: str,
+    report: Output[Artifact],
+) -> None:
+    """Writes the HTML report."""
+    from components._kubeflow import execute, joined
+
+    with joined(metrics, {"ensemble.json": ensemble_metrics}) as metrics:
+        execute("report", locals())

@@ -1,0 +1,76 @@
+"""Writes the Kubeflow pipeline as YAML: python -m pipelines.compile.
+
+The models and their resources come from params.yaml and k8s/resources.yaml, the images from TUTTI_IMAGE_CPU and
+TUTTI_IMAGE_GPU (name them by digest for a cluster).
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tutti.config import load_config
+from tutti.errors import TuttiError
+
+EPILOG = "exit codes: 0 done, 1 bug, 2 parameters"
+
+
+def read_params(path: Path) -> str:
+    """The contents of params.yaml on one line, without comments.
+
+    kfp writes defaults into a comment at the top of the compiled YAML and breaks the file when one has several lines.
+    And so a comment does not change the arguments that cached results are kept under.
+
+    Raises:
+        ConfigError: The file cannot be read, or is wrong.
+    """
+    import yaml
+
+    load_config(path)
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.safe_dump(values, default_flow_style=True, width=sys.maxsize, sort_keys=False).strip()
+
+
+def compile_pipeline(params: Path, output: Path) -> None:
+    """Compiles the training pipeline for the models in ``params`` into ``output``, a YAML file.
+
+    Raises:
+        ConfigError: The parameters or the table of resources are wrong.
+    """
+    from kfp.compiler import Compiler
+
+    from pipelines.resources import Images, load_resources
+    from pipelines.training import training_pipeline
+    from tutti.files import atomic_path
+
+    pipeline = training_pipeline(read_params(params), load_resources(), Images.from_environment())
+    with atomic_path(output) as temporary:
+        # The compiler wants to see the ending.
+        made = temporary.with_name(f"{temporary.name}.yaml")
+        Compiler().compile(pipeline, str(made))
+        made.rename(temporary)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.compile",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+    )
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: params.yaml)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("pipelines/training.yaml"), help="default: pipelines/training.yaml"
+    )
+    arguments = parser.parse_args(argv)
+    try:
+        compile_pipeline(arguments.params, arguments.output)
+    except TuttiError as error:
+        print(f"compile: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"wrote {arguments.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,144 @@
+"""Reading what the features step wrote: an index of windows and one memory-mapped array per front end.
+
+Layout: ``features.json`` describes all sets; each set is a folder with ``index.parquet`` and ``<front end key>.npy``,
+and ``samples-<rate>.npy`` where a model redraws its front end in training. Row ``i`` of every array belongs to row
+``i`` of the index.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tutti.datasets.manifest import label_arrays
+from tutti.errors import DataError
+from tutti.frontends.base import FrontEndConfig
+
+#: Clips with OpenMIC labels: what models are trained and judged on.
+CLIPS = "clips"
+
+#: IRMAS' single-instrument clips: what networks are pretrained on.
+IRMAS = "irmas"
+
+#: int16 samples are these many steps per unit.
+SAMPLE_SCALE = 32767.0
+
+
+def array_file(front_end: FrontEndConfig) -> str:
+    """File name of a front end's array within a set."""
+    return f"{front_end.key}.npy"
+
+
+def samples_file(sample_rate: int) -> str:
+    """File name of the samples at a rate within a set."""
+    return f"samples-{sample_rate}.npy"
+
+
+def describe_features(folder: Path) -> dict[str, Any]:
+    """``features.json``: ``provenance``, ``synthetic`` (datasets that are not recorded), ``sets`` and their arrays.
+
+    Raises:
+        DataError: There are no features in the folder.
+    """
+    try:
+        description: dict[str, Any] = json.loads((Path(folder) / "features.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"there are no features at {folder}", got=error, hint="run the features step first") from error
+    return description
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """One set of windows.
+
+    Attributes:
+        folder: The set's folder.
+        index: One row per window: row, clip_id, dataset, split, synthetic (a mixture), start_s (in the clip's file),
+            native_labels, labels, mask.
+        description: ``features.json``.
+    """
+
+    folder: Path
+    index: pd.DataFrame
+    description: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path, set_name: str = CLIPS) -> "FeatureStore":
+        """Opens the set ``set_name`` of a features folder.
+
+        Raises:
+            DataError: The folder or the set does not exist.
+        """
+        description = describe_features(folder)
+        if set_name not in description["sets"]:
+            raise DataError(
+                f"the features at {folder} have no set {set_name!r}",
+                got=", ".join(description["sets"]),
+                hint="the features step makes what params.yaml asks for: run it again",
+            )
+        path = Path(folder) / set_name
+        return cls(path, pd.read_parquet(path / "index.parquet"), description)
+
+    @cached_property
+    def _label_arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        return label_arrays(self.index)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Relevance, float32 [rows, 20] in [0, 1]."""
+        return self._label_arrays[0]
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Whether each cell was asked, bool [rows, 20]."""
+        return self._label_arrays[1]
+
+    def array(self, front_end: FrontEndConfig) -> np.ndarray:
+        """A front end's output for all rows, memory-mapped: float16 or float32 [rows, ...].
+
+        Raises:
+            DataError: The features were made for other front ends.
+        """
+        return self._map(array_file(front_end), f"the front end {front_end.key}")
+
+    def samples(self, sample_rate: int) -> np.ndarray:
+        """The windows' samples, memory-mapped: int16 [rows, samples], full scale at ``SAMPLE_SCALE``.
+
+        Raises:
+            DataError: No model asked for them.
+        """
+        return self._map(samples_file(sample_rate), f"samples at {sample_rate} Hz")
+
+    def _map(self, name: str, what: str) -> np.ndarray:
+        path = self.folder / name
+        if not path.exists():
+            raise DataError(
+                f"the features at {self.folder} lack {what}",
+                got=", ".join(sorted(file.stem for file in self.folder.glob("*.npy"))),
+                hint="params.yaml has changed since: run the features step again",
+            )
+        array: np.ndarray = np.load(path, mmap_mode="r")
+        return array
+
+    def training_rows(self, *, synthetic: bool = True) -> np.ndarray:
+        """Rows of the training split with at least one asked cell; int [n]."""
+        wanted = (self.index["split"] == "train").to_numpy() & self.mask.any(axis=1)
+        if not synthetic:
+            wanted &= ~self.index["synthetic"].to_numpy(bool)
+        return np.flatnonzero(wanted)
+
+    def evaluation_rows(self, split: str) -> np.ndarray:
+        """Rows that a split is judged on: its real clips, or its mixtures when it has no real ones; int [n].
+
+        Mixtures never join real clips there: a model that was trained with them would be judged on easier data than
+        one that was not. One's own notes are never judged on as they are: each is only known to have its instrument,
+        and without a known absence nothing can be ranked. The mixtures of them are.
+        """
+        wanted = (self.index["split"] == split).to_numpy() & self.mask.any(axis=1)
+        wanted &= (self.index["dataset"] != "notes").to_numpy()
+        real = wanted & ~self.index["synthetic"].to_numpy(bool)
+        return np.flatnonzero(real if real.any() else wanted)

@@ -1,0 +1,129 @@
+"""dvc.yaml agrees with the steps' command lines, and keeps its outputs where they belong."""
+
+import dataclasses
+import importlib
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components._command import build_parser, is_path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: What a command may name without DVC knowing of it: training state outlives outputs, the registry outlives everything.
+UNTRACKED = {("train", "state"), ("gate", "registry")}
+
+
+def load_stages() -> dict[str, dict[str, Any]]:
+    """The stages of dvc.yaml by name, ``foreach`` spread over the models of params.yaml."""
+    document = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+    models = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["models"]
+    stages = {}
+    for name, stage in document["stages"].items():
+        if "foreach" not in stage:
+            stages[name] = stage
+            continue
+        assert stage["foreach"] == "${models}"
+        for model in models:
+            stages[f"{name}@{model}"] = yaml.safe_load(yaml.safe_dump(stage["do"]).replace("${key}", model))
+    return stages
+
+
+STAGES = load_stages()
+STEP_STAGES = {name: stage for name, stage in STAGES.items() if "components." in stage["cmd"]}
+
+
+def paths(stage: dict[str, Any], *kinds: str) -> set[str]:
+    """The paths that a stage lists under deps, outs, metrics, ...; an entry is a path or a path with options."""
+    entries = [entry for kind in kinds for entry in stage.get(kind, [])]
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def step_of(name: str) -> str:
+    return name.partition("@")[0]
+
+
+def parsed(name: str) -> Any:
+    """The stage's command, parsed by its step's own parser."""
+    words = shlex.split(STEP_STAGES[name]["cmd"])
+    assert words[:3] == ["python", "-m", f"components.{step_of(name)}"]
+    return build_parser(step_of(name)).parse_args(words[3:])
+
+
+def test_every_step_has_a_stage() -> None:
+    steps = {path.parent.name for path in (ROOT / "components").glob("*/step.py")}
+    assert {step_of(name) for name in STEP_STAGES} == steps
+    assert {step_of(name) for name in STAGES} - steps == {"feature_plan"}
+
+
+@pytest.mark.parametrize("name", STEP_STAGES)
+def test_commands_read_and_write_what_their_stage_declares(name: str) -> None:
+    step, arguments = importlib.import_module(f"components.{step_of(name)}.step"), parsed(name)
+    deps, outs = paths(STAGES[name], "deps"), paths(STAGES[name], "outs", "metrics", "plots")
+    written = set()
+    for cls, declared in ((step.Inputs, deps), (step.Outputs, outs)):
+        for field in dataclasses.fields(cls):
+            value = getattr(arguments, field.name)
+            if not is_path(cls, field.name) or value is None or (step_of(name), field.name) in UNTRACKED:
+                continue
+            assert value.as_posix() in declared, field.name
+            if cls is step.Outputs:
+                written.add(value.as_posix())
+    assert outs == written
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_outputs_stay_out_of_the_data(name: str) -> None:
+    outs = paths(STAGES[name], "outs", "metrics", "plots")
+    assert outs
+    assert all(out.startswith(("artifacts/", "reports/")) for out in outs)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_what_code_a_stage_depends_on_is_there(name: str) -> None:
+    made = {out for stage in STAGES.values() for out in paths(stage, "outs", "metrics")}
+    for dep in paths(STAGES[name], "deps") - {"data"}:
+        inside = any(out == dep or out.startswith(f"{dep}/") for out in made)
+        assert inside or (ROOT / dep).exists(), dep
+    if name in STEP_STAGES:
+        assert f"components/{step_of(name)}/step.py" in paths(STAGES[name], "deps")
+
+
+def test_no_stage_depends_on_the_registry() -> None:
+    assert not [name for name, stage in STAGES.items() if any("registry/" in f"{dep}/" for dep in paths(stage, "deps"))]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_parameters_exist(name: str) -> None:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for key in STAGES[name].get("params", []):
+        found = values
+        for part in key.split("."):
+            assert part in found, key
+            found = found[part]
+
+
+def test_a_learning_rate_does_not_touch_the_features() -> None:
+    keys = STAGES["features"]["params"]
+    assert not [key for key in keys if key.startswith("models")]
+    assert "artifacts/feature_plan.json" in paths(STAGES["features"], "deps")
+
+
+def test_metrics_are_small_files_for_git() -> None:
+    for stage in STAGES.values():
+        for entry in stage.get("metrics", []):
+            assert list(entry.values()) == [{"cache": False}]
+
+
+def test_the_remote_is_inside_the_repository() -> None:
+    from configparser import ConfigParser
+
+    config = ConfigParser()
+    config.read(ROOT / ".dvc" / "config")
+    remote = config["core"]["remote"]
+    url = config[f"'remote \"{remote}\"'"]["url"]
+    assert (ROOT / ".dvc" / url).resolve().is_relative_to(ROOT)
+    assert config["core"]["analytics"] == config["core"]["check_update"] == "false"

@@ -1,0 +1,205 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tests.training.studio import ASKED, Studio, make_studio, optimiser, with_models
+from tutti.audio.decode import decode, mono, resample
+from tutti.audio.windows import WindowPolicy
+from tutti.config import Config, FeatureParams, ForestParams, ModelParams
+from tutti.datasets.archives import read_member
+from tutti.datasets.manifest import load_manifest, save_manifest
+from tutti.errors import AudioDecodeError, ConfigError, DataError
+from tutti.files import sha256_tree
+from tutti.frontends import create_front_end
+from tutti.frontends.htk_mel import HtkMelConfig
+from tutti.labels import OPENMIC_INDEX
+from tutti.models import get_model
+from tutti.training import features as module
+from tutti.training.feature_store import SAMPLE_SCALE, FeatureStore
+from tutti.training.features import Plan, list_windows, plan_sets, write_set
+
+
+def test_both_sets_hold_what_the_models_need(features: Path, config: Config) -> None:
+    clips, irmas = FeatureStore.open(features), FeatureStore.open(features, "irmas")
+    assert clips.index["dataset"].value_counts().to_dict() == {"openmic": 24, "mixtures": 8}
+    assert list(clips.index["row"]) == list(range(32))
+    assert set(irmas.index["split"]) == {"train", "valid"}
+    for name, params in config.models.items():
+        preset = get_model(name).preset(params.preset)
+        assert clips.array(preset.front_end).shape == (32, *preset.input_shape)
+    front_end = get_model("cbam_cnn").preset("mini").front_end
+    assert irmas.array(front_end).shape[:2] == (44, front_end.n_mels)
+    description = json.loads((features / "features.json").read_text())
+    assert description["provenance"]["seed"] == config.seed
+    assert description["sets"]["clips"]["rows"] == 32
+
+
+def test_each_row_is_the_front_end_of_its_own_recording(features: Path, studio: Studio) -> None:
+    store, preset = FeatureStore.open(features), get_model("cbam_cnn").preset("mini")
+    paths = load_manifest(studio.manifest / "manifest.parquet").set_index("clip_id")["path"]
+    front_end, rate = create_front_end(preset.front_end), preset.front_end.sample_rate
+    for row in np.flatnonzero(store.index["dataset"] == "openmic")[[0, 7, 23]]:
+        clip_id = store.index["clip_id"][row]
+        audio = decode(read_member(studio.data, paths[clip_id]), where=clip_id)
+        samples = preset.window.fit(resample(mono(audio.samples), audio.sample_rate, rate), rate)
+        expected = front_end(torch.from_numpy(samples)[None])[0].numpy()
+        np.testing.assert_allclose(store.array(preset.front_end)[row], expected, atol=5e-3)
+
+
+def test_labels_and_masks_are_the_manifests(features: Path) -> None:
+    store = FeatureStore.open(features)
+    asked = sorted(OPENMIC_INDEX[name] for name in ASKED)
+    assert (store.mask.nonzero()[1].reshape(32, 4) == asked).all()
+    assert (store.labels[~store.mask] == 0.5).all()
+    assert (store.labels[store.mask].reshape(32, 4).sum(axis=1) == 1).all()
+
+
+def test_vectors_keep_full_precision(features: Path) -> None:
+    store = FeatureStore.open(features)
+    assert store.array(get_model("rf").preset("mini").front_end).dtype == np.float32
+    assert store.array(get_model("passt").preset("mini").front_end).dtype == np.float16
+
+
+def test_the_same_inputs_give_the_same_bytes(features: Path, studio: Studio, config: Config, tmp_path: Path) -> None:
+    again = studio.features(tmp_path / "again", config)
+    assert sha256_tree(again) == sha256_tree(features)
+
+
+def test_the_batch_size_decides_nothing(features: Path, studio: Studio, config: Config, tmp_path: Path) -> None:
+    changed = config.model_copy(update={"features": FeatureParams(batch=5, dtype="float16")})
+    other = FeatureStore.open(studio.features(tmp_path / "other", changed))
+    store, front_end = FeatureStore.open(features), get_model("passt").preset("mini").front_end
+    np.testing.assert_allclose(other.array(front_end), store.array(front_end), atol=5e-3)
+
+
+def test_every_recording_is_decoded_once(
+    studio: Studio, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+
+    def counting(data: bytes, *, where: str) -> object:
+        decoded.append(where)
+        return decode(data, where=where)
+
+    monkeypatch.setattr(module, "decode", counting)
+    studio.features(tmp_path / "features", config)
+    assert len(decoded) == len(set(decoded)) == 24 + 44 + 8
+
+
+def test_an_interrupted_extraction_leaves_nothing_behind(
+    studio: Studio, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter(range(100))
+
+    def killed(data: bytes, *, where: str) -> object:
+        if next(calls) == 20:
+            raise KeyboardInterrupt
+        return decode(data, where=where)
+
+    monkeypatch.setattr(module, "decode", killed)
+    with pytest.raises(KeyboardInterrupt):
+        studio.features(tmp_path / "features", config)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_are_stored_for_models_that_redraw_their_front_end(tmp_path: Path, studio: Studio) -> None:
+    front_end = HtkMelConfig(n_mels=16, hop_length=800)
+    plan = Plan(WindowPolicy(length_s=1.5), (front_end,), (16000,))
+    table = load_manifest(studio.mixtures / "manifest.parquet")
+    windows = list_windows(table, plan.window)
+    write_set(tmp_path / "set", windows, plan, FeatureParams(batch=3), {"mixtures": studio.mixtures}, studio.data)
+    store = FeatureStore(tmp_path / "set", pd.read_parquet(tmp_path / "set/index.parquet"), {})
+    samples = store.samples(16000)
+    assert samples.shape == (8, 24000)
+    audio = decode(read_member(studio.mixtures, table["path"][2]), where="")
+    np.testing.assert_allclose(samples[2, :16000] / SAMPLE_SCALE, audio.samples[0], atol=1e-4)
+    assert (samples[:, 16000:] == 0).all()
+    with pytest.raises(DataError, match="32000 Hz"):
+        store.samples(32000)
+
+
+def test_the_paper_preset_of_passt_asks_for_samples() -> None:
+    sets = plan_sets({"passt": ModelParams(preset="paper", train=optimiser())})
+    assert sets["clips"].sample_rates == (32000,)
+    assert list(sets) == ["clips"]
+
+
+@pytest.mark.parametrize(
+    ("duration", "starts"),
+    [(4.0, [0.0]), (10.0, [0.0]), (10.002, [0.0]), (14.9, [0.0]), (15.0, [0.0, 5.0]), (24.0, [0.0, 10.0])],
+)
+def test_long_clips_become_several_windows(studio: Studio, duration: float, starts: list[float]) -> None:
+    table = load_manifest(studio.mixtures / "manifest.parquet")[:1].assign(duration_s=duration, start_s=3.0)
+    windows = list_windows(table, WindowPolicy())
+    assert [start - 3.0 for start in windows["start_s"]] == pytest.approx(starts)
+
+
+def test_windows_of_one_recording_hold_its_parts(tmp_path: Path, studio: Studio) -> None:
+    plan = Plan(WindowPolicy(length_s=0.25, hop_s=0.25), (HtkMelConfig(n_mels=8, hop_length=800),), (16000,))
+    windows = list_windows(load_manifest(studio.mixtures / "manifest.parquet")[:2], plan.window)
+    assert len(windows) == 8
+    write_set(tmp_path / "set", windows, plan, FeatureParams(batch=3), {"mixtures": studio.mixtures}, studio.data)
+    samples = np.load(tmp_path / "set/samples-16000.npy")
+    audio = decode(read_member(studio.mixtures, windows["path"][4]), where="")
+    np.testing.assert_allclose(samples[4:].reshape(-1) / SAMPLE_SCALE, audio.samples[0], atol=1e-4)
+
+
+def test_models_that_cut_differently_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = get_model("rf")
+    short = dataclasses.replace(entry.preset("mini"), window=WindowPolicy(length_s=3.0))
+    monkeypatch.setitem(entry.presets, "mini", short)
+    with pytest.raises(ConfigError, match="cut recordings alike"):
+        plan_sets({"rf": ModelParams(forest=ForestParams()), "passt": ModelParams(train=optimiser())})
+
+
+def test_a_damaged_recording_is_named(config: Config, tmp_path: Path) -> None:
+    studio = make_studio(tmp_path, per_class=2)
+    (studio.data / "openmic/plain.ogg").write_bytes(b"OggS but nothing else")
+    table = load_manifest(studio.manifest / "manifest.parquet")
+    table.loc[table["dataset"] == "openmic", "path"] = "openmic/plain.ogg"
+    save_manifest(table, studio.manifest / "manifest.parquet")
+    with pytest.raises(AudioDecodeError, match=r"openmic/plain\.ogg"):
+        studio.features(tmp_path / "features", config)
+
+
+def test_a_clip_beyond_the_end_of_its_recording_is_named(config: Config, tmp_path: Path) -> None:
+    studio = make_studio(tmp_path, per_class=2)
+    table = load_manifest(studio.mixtures / "manifest.parquet")
+    table.loc[1, "start_s"] = 7.0
+    save_manifest(table, studio.mixtures / "manifest.parquet")
+    with pytest.raises(DataError, match="mixtures/mix_00001"):
+        studio.features(tmp_path / "features", config)
+
+
+def test_no_clips_at_all_is_an_error(studio: Studio, config: Config, tmp_path: Path) -> None:
+    for source, target in ((studio.manifest, "manifest"), (studio.mixtures, "mixtures")):
+        table = load_manifest(source / "manifest.parquet")
+        save_manifest(table[table["dataset"] == "irmas"], tmp_path / target / "manifest.parquet")
+    empty = Studio(studio.data, tmp_path / "manifest", tmp_path / "mixtures")
+    with pytest.raises(DataError, match="no clips to train on"):
+        empty.features(tmp_path / "features", config)
+
+
+def test_the_store_says_what_is_missing(features: Path, studio: Studio, config: Config, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="run the features step"):
+        FeatureStore.open(tmp_path)
+    with pytest.raises(DataError, match="htk_mel"):
+        FeatureStore.open(features).array(HtkMelConfig(n_mels=33))
+    forest_only = with_models(config, rf=config.models["rf"])
+    with pytest.raises(DataError, match="irmas"):
+        FeatureStore.open(studio.features(tmp_path / "rf", forest_only), "irmas")
+
+
+def test_real_clips_are_judged_on_alone(features: Path) -> None:
+    store = FeatureStore.open(features)
+    for split in ("valid", "test"):
+        assert not store.index["synthetic"][store.evaluation_rows(split)].any()
+    assert store.index["synthetic"][store.training_rows()].sum() == 6
+    assert store.index["synthetic"][store.training_rows(synthetic=False)].sum() == 0
+    mixtures_only = dataclasses.replace(store, index=store.index.assign(synthetic=True))
+    assert len(mixtures_only.evaluation_rows("valid")) == 6
