@@ -15,7 +15,12 @@ from tutti.models import list_models
 CONFIGS = {
     config.key: config
     for config in [
-        *(preset.front_end for entry in list_models() for preset in entry.presets.values()),
+        *(
+            preset.front_end
+            for entry in list_models()
+            if entry.factory.__module__.startswith("tutti.")
+            for preset in entry.presets.values()
+        ),
         ClipEmbeddingConfig(),
         HtkMelConfig(),
         PasstMelConfig(),

@@ -9,8 +9,8 @@ from tutti.labels import MUSICNET, OPENMIC
 from tutti.rendering import percussion
 from tutti.rendering.composing import Manner, Note, apart, compose_part, perform
 from tutti.rendering.instruments import FONTS, INSTRUMENTS, TEST_FONTS, TRAIN_FONTS
-from tutti.rendering.textures import TEXTURES, Stroke, voicing
-from tutti.rendering.theory import STYLES, Chord, Song, diatonic_chord, ladder, plan_song
+from tutti.rendering.textures import TEXTURES, voicing
+from tutti.rendering.theory import STYLES, Chord, Song, Stroke, diatonic_chord, ladder, plan_song
 
 C_MAJOR = (0, 2, 4, 5, 7, 9, 11)
 MECHANICAL = Manner(looseness_s=0.0, length=1.0, low_velocity=30, high_velocity=110, arc=0.0)

@@ -37,11 +37,17 @@ def test_serial_is_set_on_every_page_with_a_valid_checksum(tone: np.ndarray) -> 
     data = packing.encode_vorbis(tone, 44_100, serial=0x01020304)
     assert struct.unpack_from("<I", data, 14)[0] == 0x01020304
     assert packing.encode_vorbis(tone, 44_100, serial=5) != data
-    # A reader that checks pages refuses a wrong checksum: flipping one payload byte must lose sound.
-    broken = bytearray(data)
-    broken[-200] ^= 0xFF
-    sound, _ = soundfile.read(io.BytesIO(bytes(broken)))
-    assert len(sound) < tone.shape[1]
+    position = pages = 0
+    while position < len(data):
+        assert data[position : position + 4] == b"OggS"
+        segments = data[position + 26]
+        size = 27 + segments + sum(data[position + 27 : position + 27 + segments])
+        page = bytearray(data[position : position + size])
+        (checksum,) = struct.unpack_from("<I", page, 22)
+        page[22:26] = bytes(4)
+        assert packing._ogg_crc(bytes(page)) == checksum
+        position, pages = position + size, pages + 1
+    assert pages > 2
 
 
 def test_the_checksum_is_that_of_ogg() -> None:

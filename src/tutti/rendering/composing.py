@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from tutti.rendering import percussion
 from tutti.rendering.instruments import Instrument, Patch
-from tutti.rendering.textures import TEXTURES, Stroke
-from tutti.rendering.theory import Song
+from tutti.rendering.textures import TEXTURES
+from tutti.rendering.theory import Song, Stroke
 
 
 @dataclass(frozen=True)

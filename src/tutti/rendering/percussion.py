@@ -7,8 +7,7 @@ are hi-hat, ride, crash and splash. A full kit is both at once, from one plan of
 import random
 from types import MappingProxyType
 
-from tutti.rendering.textures import Stroke
-from tutti.rendering.theory import Song
+from tutti.rendering.theory import Song, Stroke
 
 KICK, STICK, SNARE, SNARE_2 = 36, 37, 38, 40
 TOMS = (50, 48, 47, 45, 43, 41)

@@ -6,28 +6,9 @@ names them. Strokes are in beats and exact; `tutti.rendering.composing` makes a 
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
-from tutti.rendering.theory import Chord, Song, ladder, nearest
-
-
-@dataclass(frozen=True)
-class Stroke:
-    """One written note.
-
-    Attributes:
-        beat: Where it starts, quarter notes from the beginning.
-        beats: How long it is held, quarter notes.
-        pitch: MIDI pitch, or the General MIDI drum key.
-        level: Accent, 0 (ghost) to 1 (strongest).
-    """
-
-    beat: float
-    beats: float
-    pitch: int
-    level: float
-
+from tutti.rendering.theory import Chord, Song, Stroke, ladder, nearest
 
 Texture = Callable[[Song, int, int, random.Random], list[Stroke]]
 

@@ -218,3 +218,20 @@ def ladder(pitch_classes: Iterable[int], low: int, high: int) -> list[int]:
 def nearest(pitches: list[int], target: float) -> int:
     """The pitch closest to ``target``; the lower of two equally close ones."""
     return min(pitches, key=lambda pitch: (abs(pitch - target), pitch))
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One written note.
+
+    Attributes:
+        beat: Where it starts, quarter notes from the beginning.
+        beats: How long it is held, quarter notes.
+        pitch: MIDI pitch, or the General MIDI drum key.
+        level: Accent, 0 (ghost) to 1 (strongest).
+    """
+
+    beat: float
+    beats: float
+    pitch: int
+    level: float
