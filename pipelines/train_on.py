@@ -16,6 +16,9 @@ from typing import Any
 from pipelines.run import EPILOG, ROOT, Run, print_summary, run_local, shown
 from tutti.errors import ConfigError, DataError, TuttiError
 
+#: Music rarely has more instruments at a time that anybody could name.
+_MOST_INSTRUMENTS = 6
+
 #: Bounds that a few recordings of one instrument each can keep; the data docs show what was found.
 _VALIDATE = {
     "min_duration_s": 0.1,
@@ -30,14 +33,14 @@ _VALIDATE = {
 }
 
 
-def make_params(folder: Path, *, models: list[str], epochs: int | None, mixtures: int | None) -> dict[str, Any]:
+def make_params(folder: Path, *, models: list[str], epochs: int | None, mixtures: int) -> dict[str, Any]:
     """The parameters for the recordings in ``folder``: the repository's, with what differs.
 
     Args:
         folder: The recordings.
         models: Models to train; their parameters are those of the repository's params.yaml.
         epochs: Most epochs of each network, None for params.yaml's.
-        mixtures: Mixtures of each number of instruments, None for params.yaml's.
+        mixtures: Training mixtures of each number of instruments.
 
     Returns:
         The contents of a params.yaml.
@@ -63,8 +66,8 @@ def make_params(folder: Path, *, models: list[str], epochs: int | None, mixtures
     params["mix"] = {
         **params["mix"],
         "generator": "layered",
-        "max_polyphony": max(1, min(instruments, params["mix"]["max_polyphony"])),
-        **({} if mixtures is None else {"per_polyphony": mixtures}),
+        "max_polyphony": max(1, min(instruments, _MOST_INSTRUMENTS)),
+        "per_polyphony": mixtures,
     }
     params["models"] = {name: _from_scratch(params["models"][name], epochs) for name in models}
     params["gate"] = {
@@ -139,13 +142,15 @@ def build_parser() -> argparse.ArgumentParser:
         "--models", default="rf,cbam_cnn,passt", help="separated by commas (default: rf,cbam_cnn,passt)"
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="most epochs of each network (default: params.yaml's)")
-    parser.add_argument("--mixtures", type=int, metavar="N", help="mixtures of each number of instruments")
+    parser.add_argument(
+        "--mixtures", type=int, default=100, metavar="N", help="mixtures of each number of instruments (default: 100)"
+    )
     parser.add_argument("--force", action="store_true", help="write into DIR though it is not empty")
     parser.add_argument("--debug", action="store_true", help="show the stack trace of an error")
     return parser
 
 
-def train_on(folder: Path, out: Path, *, models: list[str], epochs: int | None, mixtures: int | None) -> Run:
+def train_on(folder: Path, out: Path, *, models: list[str], epochs: int | None, mixtures: int) -> Run:
     """Runs the pipeline on the recordings in ``folder``; see the module.
 
     Raises:

@@ -29,7 +29,7 @@ def test_the_parameters_are_the_repository_s_with_what_differs(tmp_path: Path) -
 def test_unknown_models_are_named(tmp_path: Path) -> None:
     (tmp_path / "violin").mkdir()
     with pytest.raises(ConfigError, match="rnn"):
-        make_params(tmp_path, models=["rf", "rnn"], epochs=None, mixtures=None)
+        make_params(tmp_path, models=["rf", "rnn"], epochs=None, mixtures=7)
 
 
 @pytest.mark.parametrize("content", [None, "file"])

@@ -27,7 +27,7 @@ from tutti.evaluation.predictions import (
 )
 from tutti.evaluation.summary import difference_dict, read_document, summarise
 from tutti.evaluation.thresholds import choose_thresholds
-from tutti.files import atomic_folder, sha256_file
+from tutti.files import atomic_folder, sha256_file, write_json
 from tutti.labels import OPENMIC
 from tutti.provenance import record
 
@@ -102,13 +102,14 @@ def write_ensemble(trained: Mapping[str, Trained], target: Path, params: Config)
 
     Args:
         trained: The models to choose from.
-        target: Becomes a bag: ``bag.yaml``, ``members/``, ``predictions.parquet``, ``per_class.csv``, ``search.csv``.
+        target: Becomes a bag: ``bag.yaml``, ``members/``, ``predictions.parquet``, ``per_class.csv``, ``search.csv``,
+            and ``evaluation.json``: the metrics document with ``best_single`` (the best member on its own, chosen on
+            validation, with thresholds tuned in the same way) and ``gain`` (ensemble minus best single on test, with
+            intervals).
         params: The run's parameters.
 
     Returns:
-        The metrics document: that of any model, with ``members`` (weights), ``best_single`` (the best member on its
-        own, chosen on validation, with thresholds tuned in the same way) and ``gain`` (ensemble minus best single on
-        test, with intervals).
+        The metrics document: that of any model, with ``members`` (weights).
 
     Raises:
         DataError: See `tutti.evaluation.ensemble.search`.
@@ -137,27 +138,40 @@ def write_ensemble(trained: Mapping[str, Trained], target: Path, params: Config)
         test, test_document = _measure(ensemble, "test", selection.thresholds, params)
         save_csv(per_class_table({"valid": valid, "test": test}), folder / PER_CLASS)
         digest = bag_digest(folder)
-    single = selection.best_single
-    single_thresholds = _thresholds(aligned[single], params)
+        document = {
+            "model": "ensemble",
+            "preset": "+".join(sorted({trained[name].contract.preset for name in selection.weights})),
+            "digest": digest,
+            "data": bag.data,
+            "members": selection.weights,
+            "valid": valid_document,
+            "test": test_document,
+        }
+        contender = Contender(digest, selection.thresholds, ensemble.of("test"))
+        write_json(folder / DOCUMENT, document | _best_single(selection, aligned, trained, contender, params))
+    return document
+
+
+def _best_single(
+    selection: Selection,
+    aligned: Mapping[str, Predictions],
+    trained: Mapping[str, Trained],
+    ensemble: Contender,
+    params: Config,
+) -> dict[str, Any]:
+    """What the ensemble is compared with: the best member on its own, and what the ensemble gains over it on test."""
+    name = selection.best_single
+    thresholds = _thresholds(aligned[name], params)
     gain = compare(
-        Contender(digest, selection.thresholds, ensemble.of("test")),
-        Contender(trained[single].digest, single_thresholds, aligned[single].of("test")),
+        ensemble,
+        Contender(trained[name].digest, thresholds, aligned[name].of("test")),
         params.evaluate,
         params.seed,
     )
+    splits = {split: _measure(aligned[name], split, thresholds, params)[1] for split in ("valid", "test")}
     return {
-        "model": "ensemble",
-        "preset": "+".join(sorted({trained[name].contract.preset for name in selection.weights})),
-        "digest": digest,
-        "data": bag.data,
-        "members": selection.weights,
-        "valid": valid_document,
-        "test": test_document,
-        "best_single": {
-            "model": single,
-            **{split: _measure(aligned[single], split, single_thresholds, params)[1] for split in ("valid", "test")},
-        },
-        "gain": {name: difference_dict(interval) for name, interval in gain.items()},
+        "best_single": {"model": name, **splits},
+        "gain": {metric: difference_dict(interval) for metric, interval in gain.items()},
     }
 
 
