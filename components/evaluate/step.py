@@ -41,7 +41,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Config) -> dict[str, Any]:
     from tutti.evaluation.clips import describe_data, predict_clips
     from tutti.evaluation.predictions import SPLITS, per_class_table, save_csv, save_predictions
     from tutti.evaluation.selection import DOCUMENT, PER_CLASS, PREDICTIONS
-    from tutti.evaluation.summary import summarise
+    from tutti.evaluation.summary import metrics_of, summarise
     from tutti.files import atomic_folder, write_json
     from tutti.predictor import Predictor
     from tutti.training.feature_store import FeatureStore
@@ -65,5 +65,5 @@ def run(inputs: Inputs, outputs: Outputs, params: Config) -> dict[str, Any]:
         save_predictions(predictions, folder / PREDICTIONS)
         save_csv(per_class_table({split: metrics for split, (metrics, _) in measured.items()}), folder / PER_CLASS)
         write_json(folder / DOCUMENT, document)
-    write_json(outputs.metrics, document)
+    write_json(outputs.metrics, metrics_of(document))
     return document

@@ -36,9 +36,10 @@ def run(inputs: Inputs, outputs: Outputs, params: Config) -> dict[str, Any]:
         DataError: A model was not trained or not evaluated, or validation has too few labels.
     """
     from tutti.evaluation.selection import read_trained, write_ensemble
+    from tutti.evaluation.summary import metrics_of
     from tutti.files import write_json
 
     trained = read_trained(inputs.models, inputs.evaluations, params.models)
     document = write_ensemble(trained, outputs.ensemble, params)
-    write_json(outputs.metrics, document)
+    write_json(outputs.metrics, metrics_of(document))
     return document

@@ -202,12 +202,15 @@ class SelectParams(Section):
         threshold_metric: Which F1 the thresholds maximise on validation: that of "present" alone (as published), or
             the mean over both answers.
         objective: What the weights maximise on validation.
+        standard_errors: Of the weights that lie within this many standard errors of the best, the most equal ones are
+            taken; 0 takes the best, as published.
     """
 
     step: float = Field(default=0.1, gt=0, le=0.5)
     thresholds: tuple[float, ...] = (0.2, 0.3, 0.4, 0.5, 0.6)
     threshold_metric: Literal["f1_macro", "f1_macro_two_class"] = "f1_macro_two_class"
     objective: Literal["map", "f1_macro"] = "map"
+    standard_errors: float = Field(default=1.0, ge=0)
 
 
 class GateParams(Section):

@@ -142,3 +142,22 @@ def test_no_members_and_validation_without_both_kinds_are_refused():
     first = valid(1)
     with pytest.raises(DataError, match="both positive and negative"):
         search({"a": replace(first, labels=np.ones_like(first.labels))}, **OPTIONS)
+
+
+def test_within_a_standard_error_the_more_equal_weights_are_taken():
+    # Three models of the same skill on few clips: the best point is luck, which validation cannot tell from equality.
+    few = {"split": "valid", "skill": 0.3, "density": 0.3}
+    members = {name: make_predictions(40, noise_seed=seed, **few) for seed, name in enumerate(("a", "b", "c"))}
+    best, equal = search(members, **OPTIONS), search(members, **OPTIONS, standard_errors=1.0, seed=1)
+    assert sorted(equal.weights.values()) == pytest.approx([0.3, 0.3, 0.4])
+    assert sorted(best.weights.values()) != pytest.approx([0.3, 0.3, 0.4])
+    assert equal.score <= best.score
+    assert equal.table["selected"].sum() == 1
+    assert search(members, **OPTIONS, standard_errors=1.0, seed=1).weights == equal.weights
+
+
+def test_a_standard_error_does_not_excuse_a_bad_member():
+    members = {"good": valid(1, skill=0.6), "noise": valid(2, skill=0.0), "inverse": valid(3, skill=0.0)}
+    members["inverse"] = members["good"].with_probabilities(1 - members["good"].probabilities)
+    found = search(members, **OPTIONS, standard_errors=1.0, seed=1)
+    assert found.weights["good"] > 0.5

@@ -121,6 +121,8 @@ def write_ensemble(trained: Mapping[str, Trained], target: Path, params: Config)
         thresholds=params.select.thresholds,
         objective=params.select.objective,
         threshold_metric=params.select.threshold_metric,
+        standard_errors=params.select.standard_errors,
+        seed=params.seed,
     )
     log.info("selected %s", ", ".join(f"{name} {weight:g}" for name, weight in selection.weights.items()))
     ensemble = next(iter(aligned.values())).with_probabilities(

@@ -1,7 +1,7 @@
 """The metrics document of one model: per split the metrics with their intervals, and on which data."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +73,16 @@ def read_document(path: Path) -> dict[str, Any]:
     if missing:
         raise DataError(f"{path} is no metrics document", got=f"no {', '.join(sorted(missing))}")
     return dict(document)
+
+
+def metrics_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a metrics document that people compare: without digests, with intervals of the two main metrics."""
+    kept = {key: value for key, value in document.items() if key != "digest"}
+    kept["data"] = {key: document["data"][key] for key in ("name", "synthetic")}
+    for split in ("valid", "test"):
+        kept[split] = {
+            key: value
+            for key, value in document[split].items()
+            if key.startswith(("map", "f1_macro_two_class")) or not key.endswith(("_low", "_high"))
+        }
+    return kept
