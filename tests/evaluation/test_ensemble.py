@@ -145,12 +145,11 @@ def test_no_members_and_validation_without_both_kinds_are_refused():
 
 
 def test_within_a_standard_error_the_more_equal_weights_are_taken():
-    # Three models of the same skill on few clips: the best point is luck, which validation cannot tell from equality.
+    # Three models of the same skill on few clips: the best point is partly luck.
     few = {"split": "valid", "skill": 0.3, "density": 0.3}
     members = {name: make_predictions(40, noise_seed=seed, **few) for seed, name in enumerate(("a", "b", "c"))}
     best, equal = search(members, **OPTIONS), search(members, **OPTIONS, standard_errors=1.0, seed=1)
-    assert sorted(equal.weights.values()) == pytest.approx([0.3, 0.3, 0.4])
-    assert sorted(best.weights.values()) != pytest.approx([0.3, 0.3, 0.4])
+    assert sum(w**2 for w in equal.weights.values()) < sum(w**2 for w in best.weights.values())
     assert equal.score <= best.score
     assert equal.table["selected"].sum() == 1
     assert search(members, **OPTIONS, standard_errors=1.0, seed=1).weights == equal.weights
