@@ -22,7 +22,7 @@ from tutti.labels import OPENMIC
 log = logging.getLogger(__name__)
 
 #: Datasets whose clips answer the 20-class question; the others serve pretraining and mixing.
-TASK_DATASETS = ("openmic", "notes", "mixtures")
+TASK_DATASETS = ("openmic", "mixtures")
 
 SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
 

@@ -66,11 +66,13 @@ def weight_search(data: ReportData) -> Plate:
     names = [column.removeprefix("weight_") for column in columns if column.startswith("weight_")]
     if data.search is not None and len(names) == 3:
         figure = new_figure(4.4, width=6.0)
+        errors = data.params.select.standard_errors
         place = np.array([weights.get(name, 0.0) for name in names])
         _triangle(figure.subplots(), data.search, names, place, data.params.select.objective)
+        rule = "the most equal that validation cannot tell from the best" if errors else "the best"
         caption = (
             f"Each of the {len(data.search)} dots is a weighted mean of three models, its place the weights; the ring "
-            f"is the choice ({chosen}), of equally good ones the most equal. On {on}."
+            f"is the choice ({chosen}), {rule}. On {on}."
         )
     else:
         figure = new_figure(0.9 + 0.4 * len(weights), width=6.0)

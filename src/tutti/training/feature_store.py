@@ -135,10 +135,8 @@ class FeatureStore:
         """Rows that a split is judged on: its real clips, or its mixtures when it has no real ones; int [n].
 
         Mixtures never join real clips there: a model that was trained with them would be judged on easier data than
-        one that was not. One's own notes are never judged on as they are: each is only known to have its instrument,
-        and without a known absence nothing can be ranked. The mixtures of them are.
+        one that was not.
         """
         wanted = (self.index["split"] == split).to_numpy() & self.mask.any(axis=1)
-        wanted &= (self.index["dataset"] != "notes").to_numpy()
         real = wanted & ~self.index["synthetic"].to_numpy(bool)
         return np.flatnonzero(real if real.any() else wanted)
