@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 #: IRMAS' training clips last three seconds.
 IRMAS_WINDOW = WindowPolicy(length_s=3.0, hop_s=3.0)
 
-#: Datasets with labels of the task. One's own notes are not among them: each is only known to have its instrument, and a
-#: model that sees single notes as positives alone learns that a single note has everything. Their mixtures teach both.
+#: Datasets with labels of the task. One's own notes are not among them: each is only known to have its instrument, and
+#: a model that sees single notes as positives alone learns that a single note has everything. Mixtures teach both.
 TASK_DATASETS = ("openmic", "mixtures")
 
 _THREADS = 2
