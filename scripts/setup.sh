@@ -41,17 +41,23 @@ ensure_command() {
   say "  sudo apt-get install ${packages%% *}"
 }
 
-# uv reads none of pip's configuration, so what pip was told (files and PIP_ variables) is told to uv.
+# uv reads none of pip's configuration, so what pip was told (files and PIP_ variables) is told to uv; extra indexes only
+# when asked, because uv takes all files of a version from the first index that has it (a mirror with a wheel without
+# its compiled part would win), where pip looks at the files of all.
 share_pip_settings_with_uv() {
-  eval "$("$venv/bin/python" -m pip config list 2>/dev/null | "$venv/bin/python" scripts/pip_settings.py)"
+  eval "$("$venv/bin/python" -m pip config list 2>/dev/null | "$venv/bin/python" scripts/pip_settings.py "$@")"
   # pip takes a version from whichever index has it; uv would stop at the first index that knows the name.
   export UV_INDEX_STRATEGY=${UV_INDEX_STRATEGY:-unsafe-best-match}
 }
 
 install_with_uv() {
   "$venv/bin/python" -m pip install -qq --disable-pip-version-check uv || return
+  sync_with_uv || sync_with_uv --extra-indexes
+}
+
+sync_with_uv() {
   (
-    share_pip_settings_with_uv
+    share_pip_settings_with_uv "$@"
     export VIRTUAL_ENV=$PWD/$venv
     "$venv/bin/uv" pip sync --quiet requirements.lock &&
       "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation --editable .
@@ -98,6 +104,11 @@ say "installing $(grep -c '==' requirements.lock) packages from requirements.loc
 if ! install_with_uv; then
   say "uv did not succeed; trying pip, which takes longer"
   install_with_pip
+fi
+# The wheel that carries libsndfile exists for the usual platforms; elsewhere the system's is used.
+if ! "$venv/bin/python" -c 'import soundfile' 2>/dev/null; then
+  ensure_command sndfile-info "libsndfile1 sndfile-programs" "reading sound"
+  "$venv/bin/python" -c 'import soundfile' || die "the library libsndfile is missing (Debian: apt-get install libsndfile1)."
 fi
 say "packages ready after $((SECONDS - began)) s; compiling what the commands import"
 warm_bytecode

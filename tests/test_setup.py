@@ -9,10 +9,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def translate(settings: str, **environment: str) -> dict[str, str]:
+def translate(settings: str, *options: str, **environment: str) -> dict[str, str]:
     """The exports for the lines of `pip config list`, as the shell reads them."""
     done = subprocess.run(
-        [sys.executable, ROOT / "scripts/pip_settings.py"],
+        [sys.executable, ROOT / "scripts/pip_settings.py", *options],
         input=settings, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     script = f"{done.stdout}\nenv"
@@ -28,13 +28,15 @@ def test_settings_of_pip_reach_uv() -> None:
         "global.cert='/etc/ca.pem'\nglobal.extra-index-url='https://one.example/simple\\nhttps://two.example/simple'\n"
         "global.find-links='/srv/wheels /srv/more'\nglobal.index-url='https://main.example/simple'\nglobal.timeout='90'\n"
     )
-    assert translate(settings) == {
+    expected = {
         "SSL_CERT_FILE": "/etc/ca.pem",
-        "UV_INDEX": "https://one.example/simple https://two.example/simple",
         "UV_FIND_LINKS": "/srv/wheels,/srv/more",
         "UV_DEFAULT_INDEX": "https://main.example/simple",
         "UV_HTTP_TIMEOUT": "90",
     }
+    assert translate(settings) == expected
+    extra = {"UV_INDEX": "https://one.example/simple https://two.example/simple"}
+    assert translate(settings, "--extra-indexes") == expected | extra
 
 
 def test_variables_beat_files_and_sections_beat_global() -> None:
