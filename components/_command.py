@@ -3,15 +3,13 @@
 import argparse
 import dataclasses
 import importlib
-import sys
-import traceback
 import types
 import typing
 from pathlib import Path
 from typing import Any
 
 from tutti.config import load_config
-from tutti.errors import DataError, TuttiError
+from tutti.errors import DataError, exit_code_of
 from tutti.progress import log_to_stderr
 
 
@@ -103,7 +101,8 @@ def main(name: str, argv: list[str] | None = None) -> int:
     arguments = build_parser(name).parse_args(argv)
     log_to_stderr(verbose=arguments.debug)
     step = importlib.import_module(f"components.{name}.step")
-    try:
+
+    def work() -> None:
         inputs, outputs = (
             step.Inputs(**_values(step.Inputs, arguments)),
             step.Outputs(**_values(step.Outputs, arguments)),
@@ -116,12 +115,5 @@ def main(name: str, argv: list[str] | None = None) -> int:
         # A step whose verdict may be "no" (the gates) writes its result first and says so through `verdict`.
         if hasattr(step, "verdict"):
             step.verdict(result)
-    except TuttiError as error:
-        if arguments.debug:
-            traceback.print_exc()
-        print(f"{name}: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted; run it again to go on", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_code_of(work, name=name, debug=arguments.debug)

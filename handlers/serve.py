@@ -17,7 +17,7 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
-from tutti.errors import ArtifactMismatch, ServerError, TuttiError
+from tutti.errors import ArtifactMismatch, ServerError, exit_code_of
 from tutti.files import write_json
 from tutti.progress import log_to_stderr
 from tutti.serving.server import Ports, TorchServe, end_group
@@ -148,10 +148,11 @@ def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     arguments = _parser().parse_args(argv)
     log_to_stderr()
-    try:
+
+    def work() -> None:
         if arguments.stop:
             stop()
-            return 0
+            return
         if (running := _state()) is not None:
             raise ServerError("a server is running here already", got=running["url"], hint="`make stop` stops it")
         if arguments.background:
@@ -159,10 +160,8 @@ def main(argv: list[str] | None = None) -> int:
         else:
             package = find_package(arguments.package, arguments.registry)
             serve(package, arguments.port, arguments.startup_timeout)
-    except TuttiError as error:
-        print(f"serve: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return exit_code_of(work, name="serve")
 
 
 if __name__ == "__main__":

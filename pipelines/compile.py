@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tutti.config import load_config
-from tutti.errors import TuttiError
+from tutti.errors import exit_code_of
 
 EPILOG = "exit codes: 0 done, 1 bug, 2 parameters"
 
@@ -63,13 +63,12 @@ def main(argv: list[str] | None = None) -> int:
         "--output", type=Path, default=Path("pipelines/training.yaml"), help="default: pipelines/training.yaml"
     )
     arguments = parser.parse_args(argv)
-    try:
+
+    def work() -> None:
         compile_pipeline(arguments.params, arguments.output)
-    except TuttiError as error:
-        print(f"compile: {error}", file=sys.stderr)
-        return error.exit_code
-    print(f"wrote {arguments.output}")
-    return 0
+        print(f"wrote {arguments.output}")
+
+    return exit_code_of(work, name="compile")
 
 
 if __name__ == "__main__":

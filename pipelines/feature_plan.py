@@ -6,10 +6,9 @@ with it, the file stays the same and the features with it.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from tutti.errors import TuttiError
+from tutti.errors import exit_code_of
 
 
 def write_plan(params: Path, output: Path) -> None:
@@ -39,12 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: params.yaml)")
     parser.add_argument("--output", type=Path, required=True, help="the JSON to write")
     arguments = parser.parse_args(argv)
-    try:
-        write_plan(arguments.params, arguments.output)
-    except TuttiError as error:
-        print(f"feature_plan: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return exit_code_of(lambda: write_plan(arguments.params, arguments.output), name="feature_plan")
 
 
 if __name__ == "__main__":

@@ -6,15 +6,13 @@ A local run has a registry of its own below --work, so that it never touches the
 import argparse
 import json
 import os
-import sys
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.compile import compile_pipeline, read_params
 from pipelines.progress import task_progress
-from tutti.errors import ConfigError, DataError, GateFailed, TuttiError
+from tutti.errors import ConfigError, DataError, GateFailed, TuttiError, exit_code_of
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = Path("artifacts/kubeflow")
@@ -265,27 +263,25 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     arguments = build_parser().parse_args(argv)
-    try:
+
+    def work() -> None:
         if arguments.host:
             registry = arguments.registry or "registry"
             submit(arguments.host, arguments.params, arguments.data, registry, no_cache=arguments.no_cache)
-        else:
-            registry = Path(arguments.registry) if arguments.registry else None
-            run = run_local(arguments.params, Path(arguments.data), arguments.work, registry)
-            print_summary(run.metrics(), run.decision())
-            if run.error is not None:
-                raise run.error
-            report = shown(run.output("report", "report"))
-            print(f"\npublished in {shown(run.registry)}; the report is {report}/index.html")
-    except TuttiError as error:
-        if arguments.debug:
-            traceback.print_exc()
-        print(f"run: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("run: interrupted", file=sys.stderr)
-        return 130
-    return 0
+            return
+        run = run_local(
+            arguments.params,
+            Path(arguments.data),
+            arguments.work,
+            Path(arguments.registry) if arguments.registry else None,
+        )
+        print_summary(run.metrics(), run.decision())
+        if run.error is not None:
+            raise run.error
+        report = shown(run.output("report", "report"))
+        print(f"\npublished in {shown(run.registry)}; the report is {report}/index.html")
+
+    return exit_code_of(work, name="run", debug=arguments.debug)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,11 @@ platform runs does the rest. DIR gets the parameters, the model and the report.
 """
 
 import argparse
-import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
 from pipelines.run import EPILOG, ROOT, Run, print_summary, run_local, shown
-from tutti.errors import ConfigError, DataError, TuttiError
+from tutti.errors import ConfigError, DataError, exit_code_of
 
 #: Music rarely has more instruments at a time that anybody could name.
 _MOST_INSTRUMENTS = 6
@@ -170,7 +168,8 @@ def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     arguments = build_parser().parse_args(argv)
     folder, out = arguments.folder.resolve(), arguments.out
-    try:
+
+    def work() -> None:
         _check(folder, out, force=arguments.force)
         names = [name for name in arguments.models.split(",") if name]
         run = train_on(folder, out, models=names, epochs=arguments.epochs, mixtures=arguments.mixtures)
@@ -181,15 +180,8 @@ def main(argv: list[str] | None = None) -> int:
         print_summary(run.metrics(), run.decision())
         print(f"\nthe model:  {shown(run.champion())}\nthe report: {shown(run.output('report', 'report'))}/index.html")
         print(f"to use it:  tutti predict RECORDING --registry {shown(run.registry)}")
-    except TuttiError as error:
-        if arguments.debug:
-            traceback.print_exc()
-        print(f"train_on: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("train_on: interrupted", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_code_of(work, name="train_on", debug=arguments.debug)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 import pytest
 
-from tutti.errors import ArtifactMismatch, AudioDecodeError, ConfigError, DataError, GateFailed, TuttiError
+from tutti.errors import ArtifactMismatch, AudioDecodeError, ConfigError, DataError, GateFailed, TuttiError, exit_code_of
 
 
 def test_a_message_says_what_got_expected_and_what_to_do():
@@ -24,3 +24,24 @@ def test_every_audio_code_has_a_client_status():
     assert AudioDecodeError("no sound", code="empty_audio").status == 400
     with pytest.raises(ValueError, match="made_up"):
         AudioDecodeError("x", code="made_up")
+
+
+def test_a_command_prints_what_a_person_can_act_on_and_lets_bugs_through(capsys):
+    def refuse() -> None:
+        raise GateFailed("not good enough", hint="train longer")
+
+    assert exit_code_of(refuse, name="gate") == 5
+    printed = capsys.readouterr().err
+    assert printed.startswith("gate: not good enough\n")
+    assert "Traceback" not in printed
+    assert exit_code_of(refuse, debug=True) == 5
+    assert "Traceback" in capsys.readouterr().err
+    assert exit_code_of(lambda: None) == 0
+    assert exit_code_of(lambda: 4) == 4
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    assert exit_code_of(interrupt, name="train") == 130
+    with pytest.raises(ZeroDivisionError):
+        exit_code_of(lambda: 1 // 0)

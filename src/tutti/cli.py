@@ -1,14 +1,12 @@
 """The `tutti` command."""
 
-import sys
-import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import tutti
-from tutti.errors import TuttiError
+from tutti.errors import exit_code_of
 
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 bug, 2 parameters, 3 data, 4 recording, 5 gate failed, 6 artifact altered, 7 server."
@@ -67,7 +65,7 @@ def predict(
         raise typer.BadParameter("--json and --csv exclude each other")
     from tutti.commands.predict import predict as run
 
-    code = _guarded(
+    code = exit_code_of(
         lambda: run(
             files,
             model=model,
@@ -79,7 +77,7 @@ def predict(
             device=device,
             debug=debug,
         ),
-        debug,
+        debug=debug,
     )
     raise typer.Exit(code)
 
@@ -108,7 +106,7 @@ def train_on(
     """
     from tutti.commands.train_on import train_on as run
 
-    raise typer.Exit(_guarded(lambda: run(folder, out, context.args), False))
+    raise typer.Exit(exit_code_of(lambda: run(folder, out, context.args)))
 
 
 @app.command("show-answer", hidden=True)
@@ -117,19 +115,6 @@ def show_answer() -> None:
     from tutti.commands.predict import show_answer as run
 
     raise typer.Exit(run())
-
-
-def _guarded(run: Any, debug: bool) -> int:
-    """Runs a command; an error that a person can act on is printed as text and becomes the exit code."""
-    try:
-        return int(run())
-    except TuttiError as error:
-        if debug:
-            traceback.print_exc()
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
 
 
 def main() -> None:

@@ -4,6 +4,9 @@ A command prints such an error as text, without a stack trace, and exits with it
 escapes is a bug and keeps its stack trace.
 """
 
+import sys
+import traceback
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -114,3 +117,27 @@ class ServerError(TuttiError):
     """The model server cannot be started, or does not answer (exit code 7)."""
 
     exit_code = 7
+
+
+def exit_code_of(work: Callable[[], int | None], *, name: str = "", debug: bool = False) -> int:
+    """Runs a command's work; an error that a person can act on is printed as text and becomes the exit code.
+
+    Args:
+        work: What the command does; a number it returns is its exit code.
+        name: Stands before the message on standard error.
+        debug: Whether the stack trace is printed, too.
+
+    Returns:
+        0, or what the work returned; the error's exit code; 130 when interrupted.
+    """
+    prefix = f"{name}: " if name else ""
+    try:
+        return work() or 0
+    except TuttiError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"{prefix}{error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"{prefix}interrupted", file=sys.stderr)
+        return 130

@@ -149,7 +149,7 @@ class AudioStream:
             raise AudioDecodeError(
                 f"{self._where} is silent",
                 code="silent_audio",
-                got="no sample" if self._peak == 0 else f"a peak of {20 * np.log10(self._peak):.0f} dBFS",
+                got="digital silence" if self._peak == 0 else f"a peak of {20 * np.log10(self._peak):.0f} dBFS",
                 expected=f"a peak of at least {20 * np.log10(SILENCE_PEAK):.0f} dBFS",
                 hint="check the recording level, and that the right channel was recorded",
             )

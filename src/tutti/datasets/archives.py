@@ -225,7 +225,7 @@ def _damaged(path: Path, error: Exception) -> DataError:
         f"{path} is cut short, damaged or no archive at all",
         got=error,
         expected="a whole " + ("zip" if path.name.lower().endswith(".zip") else "tar") + " archive",
-        hint="delete it and fetch it again: `dvc pull`, or `tutti data fetch` for a publisher's archive",
+        hint="delete it and fetch it again: `dvc pull`, or the publisher's download",
     )
 
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tutti.errors import TuttiError
+from tutti.errors import exit_code_of
 from tutti.progress import log_to_stderr
 
 _DATASETS = ("openmic", "irmas", "nsynth", "musicnet")
@@ -35,12 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     log_to_stderr()
     from tutti.rendering import corpus
 
-    try:
-        corpus.write(options.out, options.seed, only)
-    except TuttiError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    return exit_code_of(lambda: corpus.write(options.out, options.seed, only), name="rendering")
 
 
 if __name__ == "__main__":
