@@ -1,6 +1,14 @@
 import pytest
 
-from tutti.errors import ArtifactMismatch, AudioDecodeError, ConfigError, DataError, GateFailed, TuttiError, exit_code_of
+from tutti.errors import (
+    ArtifactMismatch,
+    AudioDecodeError,
+    ConfigError,
+    DataError,
+    GateFailed,
+    TuttiError,
+    exit_code_of,
+)
 
 
 def test_a_message_says_what_got_expected_and_what_to_do():
