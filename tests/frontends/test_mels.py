@@ -60,23 +60,29 @@ def test_passt_bank_ignores_nyquist_and_jitters_in_training_only() -> None:
     assert (front_end(samples) - drawn[0]).abs().max() < 3
 
 
-def test_htk_mel_agrees_with_librosa() -> None:
+CBAM = HtkMelConfig()
+MS_CRNN = HtkMelConfig(fmin=0, fmax=8000, log_offset=1e-6, peak_normalise=False, std_floor=1e-6)
+
+
+@pytest.mark.parametrize("config", [CBAM, MS_CRNN], ids=["cbam", "ms_crnn"])
+def test_htk_mel_agrees_with_librosa(config: HtkMelConfig) -> None:
+    """To 2e-3 of a standard deviation of the spectrogram; librosa's STFT is of float64."""
     samples = sound(3.0, 16000)
     mel = librosa.feature.melspectrogram(
-        y=samples / np.abs(samples).max(),
+        y=(samples / np.abs(samples).max() if config.peak_normalise else samples).astype(float),
         sr=16000,
         n_fft=1024,
         hop_length=320,
         n_mels=128,
-        fmin=30,
-        fmax=7600,
+        fmin=config.fmin,
+        fmax=config.fmax,
         htk=True,
         norm=None,
         pad_mode="reflect",
     )
-    log_mel = np.log(np.maximum(mel, 1e-10))
+    log_mel = np.log(mel + 1e-6) if config is MS_CRNN else np.log(np.maximum(mel, 1e-10))
     expected = (log_mel - log_mel.mean()) / log_mel.std(ddof=1)
-    got = HtkMel(HtkMelConfig())(torch.from_numpy(samples)[None])[0].numpy()
+    got = HtkMel(config)(torch.from_numpy(samples)[None])[0].numpy()
     assert got.shape == expected.shape == (128, 151)
     np.testing.assert_allclose(got, expected, atol=2e-3)
 

@@ -300,17 +300,33 @@ def mono(samples: np.ndarray) -> np.ndarray:
     return samples[0] if len(samples) == 1 else samples.mean(axis=0, dtype=np.float32)
 
 
+def with_channels(samples: np.ndarray, channels: int) -> np.ndarray:
+    """The samples as a front end with ``channels`` wants them.
+
+    Args:
+        samples: float32 [any number of channels, n].
+        channels: 1 for mono, 2 for stereo: one channel is doubled, more than two are mixed first.
+
+    Returns:
+        float32 [n] for mono, [2, n] for stereo.
+    """
+    if channels == 1:
+        return mono(samples)
+    return samples if len(samples) == channels else np.stack([mono(samples)] * channels)
+
+
 def resample(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     """Resamples with soxr (quality HQ), the one resampler used everywhere.
 
     Args:
-        samples: float32 [n].
+        samples: float32 [n] or [channels, n].
         from_hz: Rate of ``samples``.
         to_hz: Wanted rate.
 
     Returns:
-        float32 [round(n * to_hz / from_hz)]; ``samples`` itself when the rates agree.
+        float32 [..., round(n * to_hz / from_hz)]; ``samples`` itself when the rates agree.
     """
     if from_hz == to_hz:
         return samples
-    return np.asarray(soxr.resample(samples, from_hz, to_hz, quality="HQ"), dtype=np.float32)
+    # soxr wants the channels last.
+    return np.ascontiguousarray(soxr.resample(samples.T, from_hz, to_hz, quality="HQ").T, dtype=np.float32)

@@ -1,15 +1,11 @@
 """Front ends: waveform to model input, one file each; the features step, training and serving use the same code."""
 
-from tutti.frontends import clip_embedding, htk_mel, passt_mel, summary
-from tutti.frontends.base import FrontEnd, FrontEndConfig, create_front_end, parse_front_end
+import importlib
+import pkgutil
 
-__all__ = [
-    "FrontEnd",
-    "FrontEndConfig",
-    "clip_embedding",
-    "create_front_end",
-    "htk_mel",
-    "parse_front_end",
-    "passt_mel",
-    "summary",
-]
+from tutti.frontends.base import FrontEnd, FrontEndConfig, create_front_end, parse_front_end, require_listening
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["FrontEnd", "FrontEndConfig", "create_front_end", "parse_front_end", "require_listening"]

@@ -1,7 +1,7 @@
 """What every front end is: a torch module from samples to model input, with a frozen, hashed configuration."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import torch
@@ -23,6 +23,18 @@ class FrontEndConfig(BaseModel):
 
     kind: str
     sample_rate: int
+
+    #: Channels of the samples it takes: 1 (mono) or 2 (stereo; a mono recording is doubled).
+    channels: ClassVar[int] = 1
+
+    #: Whether its output is read from the dataset, which ships it, because nothing here can compute it. Models that
+    #: take it are trained and evaluated like others, but hear no new recordings.
+    stored: ClassVar[bool] = False
+
+    @property
+    def signal(self) -> tuple[int, int]:
+        """Sample rate in Hz and channels: front ends that agree in both are fed the same samples."""
+        return self.sample_rate, self.channels
 
     def digest(self) -> str:
         """16 hexadecimal digits over all parameters: two front ends agree exactly when their digests do."""
@@ -50,7 +62,8 @@ class FrontEnd(nn.Module):
         """Model input from mono samples.
 
         Args:
-            samples: float32 [batch, samples] at ``config.sample_rate``, nominally in [-1, 1].
+            samples: float32 [batch, samples], or [batch, 2, samples] where ``config.channels`` is 2, at
+                ``config.sample_rate``, nominally in [-1, 1].
 
         Returns:
             float32 [batch, ...]; the same for a window alone and in any batch.
@@ -99,6 +112,26 @@ def parse_front_end(config: dict[str, Any]) -> FrontEndConfig:
         return _FRONT_ENDS[kind].Config(**config)
     except ValueError as error:
         raise ConfigError(f"the front end {kind} has wrong parameters", got=error) from error
+
+
+def require_listening(what: str, front_ends: Iterable[FrontEndConfig]) -> None:
+    """Checks that recordings can be turned into every input that a model takes.
+
+    Args:
+        what: The model, for the message.
+        front_ends: Its front ends, or its members'.
+
+    Raises:
+        ConfigError: One of them is ``stored``.
+    """
+    stored = sorted({config.kind for config in front_ends if config.stored})
+    if stored:
+        raise ConfigError(
+            f"{what} cannot listen to recordings",
+            got=f"the input {', '.join(stored)}, which only comes with its dataset",
+            expected="an input that is computed from samples",
+            hint="train the model with its preset `paper` instead; this one can be evaluated",
+        )
 
 
 def create_front_end(config: FrontEndConfig) -> FrontEnd:

@@ -22,6 +22,7 @@ class HtkMelConfig(FrontEndConfig):
         fmin: Lower edge of the bank in Hz.
         fmax: Upper edge of the bank in Hz.
         log_floor: Mel power below this counts as this.
+        log_offset: Added to the mel power before the logarithm; MS-CRNN has 1e-6 where CBAM-CNN has a floor.
         peak_normalise: Whether the waveform is divided by its largest magnitude first.
         std_floor: Smallest standard deviation that the spectrogram is divided by.
         freq_mask: Training masks are narrower than this many bins; the paper has none.
@@ -36,6 +37,7 @@ class HtkMelConfig(FrontEndConfig):
     fmin: float = Field(default=30.0, ge=0)
     fmax: float = Field(default=7600.0, gt=0)
     log_floor: float = Field(default=1e-10, gt=0)
+    log_offset: float = Field(default=0.0, ge=0)
     peak_normalise: bool = True
     std_floor: float = Field(default=1e-4, gt=0)
     freq_mask: int = Field(default=0, ge=0)
@@ -76,8 +78,9 @@ class HtkMel(FrontEnd):
     def forward(self, samples: Tensor) -> Tensor:
         if self.config.peak_normalise:
             samples = samples / samples.abs().amax(dim=1, keepdim=True).clamp_min(1e-8)
-        log_mel = torch.log(self.mel(samples).clamp_min(self.config.log_floor))
-        mean = log_mel.mean(dim=(1, 2), keepdim=True)
+        log_mel = torch.log((self.mel(samples) + self.config.log_offset).clamp_min(self.config.log_floor))
+        # In float64, so that silence comes out as exactly zero and not as rounding errors divided by the floor.
+        mean = log_mel.mean(dim=(1, 2), keepdim=True, dtype=torch.float64).float()
         std = log_mel.std(dim=(1, 2), keepdim=True).clamp_min(self.config.std_floor)
         return torch.nan_to_num((log_mel - mean) / std, nan=0.0, posinf=0.0, neginf=0.0)
 
