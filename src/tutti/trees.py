@@ -31,7 +31,7 @@ _DTYPES = {
 
 @dataclass(frozen=True)
 class Trees:
-    """All trees of one forest per class, node by node, in one numbering.
+    """All trees of one forest per class, or of one forest that answers all classes, node by node, in one numbering.
 
     A leaf is its own child, so that following children for ``depth`` steps ends at a leaf from any root.
 
@@ -40,9 +40,10 @@ class Trees:
         right: int32 [nodes], the other child.
         feature: int32 [nodes], the feature compared; 0 in leaves.
         threshold: float64 [nodes]; as in scikit-learn, float32 features are compared with it in float64.
-        probability: float64 [nodes], share of positives among the training rows of the node.
+        probability: float64 [nodes], share of positives among the training rows of the node; [nodes, classes] where
+            one forest answers all classes.
         roots: int32 [trees].
-        forest: int32 [trees], the class that each tree decides, ascending.
+        forest: int32 [trees], the class that each tree decides, ascending; all 0 where one forest answers all classes.
         constant: float64 [classes], the probability of a class that has no forest; NaN for those that have.
         n_features: Length of a feature row.
     """
@@ -66,43 +67,51 @@ class Trees:
                 class that could not be fitted.
             constants: The probability of each class when it has no forest.
         """
-        parts: dict[str, list[np.ndarray]] = {name: [] for name in _PER_NODE}
-        roots, owners, n_features, nodes = [], [], 0, 0
+        nodes, n_features = _Nodes(), 0
         constant = np.full(len(forests), np.nan)
         for index, forest in enumerate(forests):
             if forest is None:
                 constant[index] = constants[index]
                 continue
             n_features = forest.n_features_in_
-            positive = [int(value) for value in forest.classes_].index(1)
-            for estimator in forest.estimators_:
-                tree = estimator.tree_
-                own = np.arange(tree.node_count)
-                leaf = tree.children_left < 0
-                parts["left"].append(np.where(leaf, own, tree.children_left) + nodes)
-                parts["right"].append(np.where(leaf, own, tree.children_right) + nodes)
-                parts["feature"].append(np.where(leaf, 0, tree.feature))
-                parts["threshold"].append(np.where(leaf, 0.0, tree.threshold))
-                shares = tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True)
-                parts["probability"].append(shares[:, positive])
-                roots.append(nodes)
-                owners.append(index)
-                nodes += tree.node_count
-        arrays = {name: np.concatenate(part) if part else np.zeros(0) for name, part in parts.items()}
-        arrays.update(roots=np.array(roots), forest=np.array(owners), constant=constant)
-        return cls(**{name: arrays[name].astype(dtype) for name, dtype in _DTYPES.items()}, n_features=n_features)
+            nodes.add(forest, index, np.array([float(value) for value in forest.classes_]))
+        return cls(**nodes.arrays(constant), n_features=n_features)
 
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Probability of each class, equal to the forests' ``predict_proba`` of class 1.
+    @classmethod
+    def from_label_sets(cls, forest: Any, label_sets: np.ndarray) -> "Trees":
+        """The arrays of one fitted forest whose classes are sets of labels.
+
+        A label's probability is the sum over the sets that hold it. It is linear in the leaves' shares, so that each
+        node keeps the labels' probabilities and the sets need not be stored.
 
         Args:
-            features: float32 [n, n_features], or [n, segments, n_features], of which the mean over segments is used.
+            forest: A fitted `sklearn.ensemble.RandomForestClassifier`.
+            label_sets: The labels of each of its classes, zeros and ones [sets, classes], in the order of its
+                ``classes_``.
+        """
+        nodes = _Nodes()
+        nodes.add(forest, 0, label_sets.astype(np.float64))
+        return cls(**nodes.arrays(np.full(label_sets.shape[1], np.nan)), n_features=forest.n_features_in_)
+
+    @property
+    def joint(self) -> bool:
+        """Whether one forest answers all classes."""
+        return self.probability.ndim == 2
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Probability of each class, equal to what the forests' ``predict_proba`` says of it.
+
+        Args:
+            features: float32 [n, n_features]. Of [n, segments, n_features] the mean over segments is used, except
+                where one forest answers all classes: it takes [n, ...] and flattens them.
 
         Returns:
             float32 [n, classes] in [0, 1].
         """
         rows = np.asarray(features, dtype=np.float32)
-        if rows.ndim == 3:
+        if self.joint:
+            rows = rows.reshape(len(rows), self.n_features)
+        elif rows.ndim == 3:
             rows = rows.mean(axis=1)
         result = np.empty((len(rows), len(self.constant)), np.float32)
         for first in range(0, len(rows), _ROWS):
@@ -118,6 +127,8 @@ class Trees:
             if np.array_equal(following, node):
                 break
             node = following
+        if self.joint:
+            return self.probability[node].mean(axis=1)
         result = np.tile(np.nan_to_num(self.constant), (len(rows), 1))
         fitted, first_tree, trees = np.unique(self.forest, return_index=True, return_counts=True)
         if len(fitted):
@@ -149,4 +160,54 @@ class Trees:
         found = {name: array.dtype for name, array in arrays.items()}
         if found != {name: np.dtype(dtype) for name, dtype in _DTYPES.items()} or n_features < 0:
             raise ArtifactMismatch(f"{path} does not hold the arrays of random forests", got=found, expected=_DTYPES)
-        return cls(**arrays, n_features=n_features)
+        trees = cls(**arrays, n_features=n_features)
+        if trees.joint and trees.probability.shape[1] != len(trees.constant):
+            raise ArtifactMismatch(
+                f"{path} contradicts itself",
+                got=f"leaves that answer {trees.probability.shape[1]} classes",
+                expected=f"{len(trees.constant)} classes",
+            )
+        return trees
+
+
+class _Nodes:
+    """The nodes of the trees seen so far, numbered through."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[np.ndarray]] = {name: [] for name in _PER_NODE}
+        self._roots: list[int] = []
+        self._owners: list[int] = []
+        self._count = 0
+
+    def add(self, forest: Any, owner: int, holds: np.ndarray) -> None:
+        """Appends a forest's trees.
+
+        Args:
+            forest: A fitted `sklearn.ensemble.RandomForestClassifier`.
+            owner: The class that its trees decide.
+            holds: 1 where one of the forest's classes means that a label is present, else 0: float64 [its classes] for
+                one label, [its classes, labels] for several.
+        """
+        for estimator in forest.estimators_:
+            tree = estimator.tree_
+            own = np.arange(tree.node_count)
+            leaf = tree.children_left < 0
+            shares = tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True)
+            arrays = (
+                np.where(leaf, own, tree.children_left) + self._count,
+                np.where(leaf, own, tree.children_right) + self._count,
+                np.where(leaf, 0, tree.feature),
+                np.where(leaf, 0.0, tree.threshold),
+                shares @ holds,
+            )
+            for name, array in zip(_PER_NODE, arrays, strict=True):
+                self._parts[name].append(array)
+            self._roots.append(self._count)
+            self._owners.append(owner)
+            self._count += tree.node_count
+
+    def arrays(self, constant: np.ndarray) -> dict[str, np.ndarray]:
+        """All arrays of `Trees`, given its ``constant``."""
+        arrays = {name: np.concatenate(part) if part else np.zeros(0) for name, part in self._parts.items()}
+        arrays.update(roots=np.array(self._roots), forest=np.array(self._owners), constant=constant)
+        return {name: arrays[name].astype(dtype) for name, dtype in _DTYPES.items()}

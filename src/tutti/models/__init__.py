@@ -1,6 +1,11 @@
 """The models, one file per architecture; importing this package registers all of them."""
 
-from tutti.models import cbam_cnn, passt, rf
+import importlib
+import pkgutil
+
 from tutti.models.registry import ModelEntry, Preset, get_model, list_models, register_model
 
-__all__ = ["ModelEntry", "Preset", "cbam_cnn", "get_model", "list_models", "passt", "register_model", "rf"]
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["ModelEntry", "Preset", "get_model", "list_models", "register_model"]

@@ -146,6 +146,7 @@ class CbamCnn(Network):
 
 @register_model(
     "cbam_cnn",
+    system="real-and-synthetic",
     family="network",
     summary="convolutional network with channel and spatial attention",
     paper="Woo et al. 2018 (CBAM); Multi-Label Musical Instrument Recognition, 2025",

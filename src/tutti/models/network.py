@@ -1,6 +1,7 @@
 """What every network offers beside its forward pass: the transfer of pretrained weights, and its last layer."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,41 @@ from tutti.errors import ArtifactMismatch
 
 
 class Network(nn.Module):
-    """Base of the networks: features [batch, ...] to logits [batch, n_classes]."""
+    """Base of the networks: features [batch, ...] to logits [batch, n_classes], or [batch, frames, n_classes].
+
+    Parameters that a network does not train have ``requires_grad`` False, and its `train` keeps frozen parts in
+    evaluation mode, so that not even a buffer of theirs moves.
+    """
+
+    #: Whether the network standardises its input with constants that `set_scaler` takes from the training rows.
+    scales_input: ClassVar[bool] = False
+
+    def encode(self, features: Tensor) -> Tensor | None:
+        """The output of a frozen first part, [batch, ...], which training computes once and keeps.
+
+        None where there is no such part: then `forward` sees the features in every step.
+        """
+        return None
+
+    def decide(self, encoded: Tensor) -> Tensor:
+        """Logits from what `encode` gave; ``forward(x)`` equals ``decide(encode(x))`` where there is an encoder."""
+        raise NotImplementedError
+
+    def set_scaler(self, mean: Tensor, std: Tensor) -> None:
+        """Takes the constants that input is standardised with, float [values] each; see ``scales_input``."""
+        raise NotImplementedError
+
+    def extra_loss(self, features: Tensor, logits: Tensor) -> Tensor | None:
+        """What training adds to the loss of the labels, a scalar; None for nothing.
+
+        Args:
+            features: The batch, as the forward pass got it.
+            logits: What the forward pass made of it.
+        """
+        return None
+
+    def after_step(self, step: int) -> None:
+        """Called after every optimiser step, counted from 1 over all epochs."""
 
     def transferable(self) -> dict[str, Tensor]:
         """The weights that survive a change of task, by name."""

@@ -11,74 +11,16 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from typing_extensions import override
 
 from tutti.audio.windows import WindowPolicy
 from tutti.frontends.passt_mel import PasstMelConfig
 from tutti.models.network import Network, load_strictly
 from tutti.models.registry import Preset, register_model
+from tutti.models.vit import Block, PatchEmbed, initialise
 
 #: The layers that belong to a task; a checkpoint with another number of classes leaves them as initialised.
 _HEADS = ("head.1.weight", "head.1.bias", "head_dist.weight", "head_dist.bias")
-
-
-class PatchEmbed(nn.Module):
-    """Patches as tokens on a grid: [batch, 1, mels, frames] to [batch, dim, rows, columns]."""
-
-    def __init__(self, dim: int, patch: int, stride: int) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(1, dim, kernel_size=patch, stride=stride)
-
-    @override
-    def forward(self, x: Tensor) -> Tensor:
-        return self.proj(x)
-
-
-class Attention(nn.Module):
-    """Multi-head self-attention, [batch, tokens, dim] to the same."""
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.proj = nn.Linear(dim, dim)
-
-    @override
-    def forward(self, x: Tensor) -> Tensor:
-        batch, tokens, dim = x.shape
-        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(q, k, v)
-        return self.proj(mixed.transpose(1, 2).reshape(batch, tokens, dim))
-
-
-class Mlp(nn.Module):
-    """Two layers with GELU between, four times as wide inside."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(dim, 4 * dim)
-        self.fc2 = nn.Linear(4 * dim, dim)
-
-    @override
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(functional.gelu(self.fc1(x)))
-
-
-class Block(nn.Module):
-    """Pre-norm transformer block."""
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = Attention(dim, heads)
-        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim)
-
-    @override
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
 
 
 class Passt(Network):
@@ -127,14 +69,9 @@ class Passt(Network):
         self.head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, n_classes))
         # Takes no part in the forward pass; it is here because the public checkpoints and counts have it.
         self.head_dist = nn.Linear(dim, n_classes)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                nn.init.zeros_(parameter)
-            elif parameter.ndim > 1:
-                nn.init.trunc_normal_(parameter, std=0.02)
+        initialise(self)
+        # The original gives its patches the range that torch gives a convolution, about twice as wide.
+        self.patch_embed.proj.reset_parameters()
 
     @override
     def forward(self, features: Tensor) -> Tensor:
@@ -207,6 +144,7 @@ def _kept(size: int, dropped: int, device: torch.device) -> slice | Tensor:
 
 @register_model(
     "passt",
+    system="real-and-synthetic",
     family="network",
     summary="audio spectrogram transformer trained with patchout",
     paper="Koutini et al. 2022 (PaSST)",

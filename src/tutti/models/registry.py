@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tutti.audio.windows import WindowPolicy
 from tutti.errors import ConfigError
 from tutti.frontends.base import FrontEndConfig
+from tutti.tasks import get_task
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Preset:
     drop_last: bool = False
 
 
+Procedure = Literal["masked", "negatives", "enhanced"]
+
 #: Builds a model with random weights from ``n_classes`` and a preset's options, all by name.
 Factory = Callable[..., Any]
 
@@ -48,29 +51,38 @@ class ModelEntry:
 
     Attributes:
         name: The name in params.yaml and on the command line.
-        family: ``network`` (a torch module returning logits [batch, n_classes]) or ``forest`` (scikit-learn).
-        task: What it decides, such as ``openmic-20``.
-        n_classes: Outputs of that task.
+        family: ``network`` (a torch module, see `tutti.models.network`) or ``forest`` (scikit-learn).
+        task: What it decides, a name in `tutti.tasks`.
+        system: The published system it belongs to, by the name of its section in docs/reproductions.md.
         summary: One line for people.
         paper: Where it was published.
         published: Published results by metric name, with their data.
         weights_licence: Licence of the public weights, None when there are none.
-        pretraining: Name of its pretraining task (``irmas-9``), None when it has none.
-        presets: ``paper`` and ``mini``.
+        pretraining: Name of the task it can be pretrained on (``irmas-9``), None when it has none.
+        procedure: How its labels reach the loss: ``masked`` (unasked cells teach nothing), ``negatives`` (unasked cells
+            count as absent), or ``enhanced`` (trained on ``negatives`` first, which then shows the likely absences).
+        presets: ``paper`` and ``mini``; some also have ``published``, the network as it was run where that differs
+            from what was described.
         factory: Builds the model from a preset's options.
     """
 
     name: str
     family: Literal["network", "forest"]
     task: str
-    n_classes: int
+    system: str
     summary: str
     paper: str
     published: dict[str, str]
     weights_licence: str | None
     pretraining: str | None
+    procedure: Procedure
     presets: dict[str, Preset]
     factory: Factory
+
+    @property
+    def n_classes(self) -> int:
+        """Outputs of its task."""
+        return len(get_task(self.task).labels)
 
     def preset(self, name: str) -> Preset:
         """The preset of that name.
@@ -103,10 +115,11 @@ def register_model(
     summary: str,
     paper: str,
     task: str = "openmic-20",
-    n_classes: int = 20,
+    system: str = "",
     published: dict[str, str] | None = None,
     weights_licence: str | None = None,
     pretraining: str | None = None,
+    procedure: Procedure = "masked",
 ) -> Callable[[Factory], Factory]:
     """Function decorator: adds the factory to the zoo under ``name``."""
 
@@ -117,12 +130,13 @@ def register_model(
             name=name,
             family=family,
             task=task,
-            n_classes=n_classes,
+            system=system,
             summary=summary,
             paper=paper,
             published=published or {},
             weights_licence=weights_licence,
             pretraining=pretraining,
+            procedure=procedure,
             presets=presets,
             factory=factory,
         )

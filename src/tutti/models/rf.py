@@ -11,7 +11,9 @@ import numpy as np
 from tutti.audio.windows import WindowPolicy
 from tutti.frontends.clip_embedding import ClipEmbeddingConfig
 from tutti.frontends.summary import SummaryConfig
+from tutti.frontends.vggish import SHAPE, VggishConfig
 from tutti.models.registry import Preset, register_model
+from tutti.trees import Trees
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -98,6 +100,10 @@ class ForestModel:
                 answer[:, index] = forest.predict_proba(vectors)[:, 1]
         return answer
 
+    def to_trees(self) -> Trees:
+        """The fitted forests as they are stored and served."""
+        return Trees.from_forests(self.forests, self.constants)
+
 
 def _vectors(features: np.ndarray) -> np.ndarray:
     features = np.asarray(features, np.float32)
@@ -106,6 +112,7 @@ def _vectors(features: np.ndarray) -> np.ndarray:
 
 @register_model(
     "rf",
+    system="ast-reprogramming",
     family="forest",
     summary="a random forest per class on clip descriptors",
     paper="Humphrey et al. 2018 (OpenMIC-2018 baseline)",
@@ -115,6 +122,15 @@ def _vectors(features: np.ndarray) -> np.ndarray:
             front_end=ClipEmbeddingConfig(),
             options={},
             input_shape=(10, 128),
+            trainable_params=None,
+            total_params=None,
+            window=WindowPolicy(),
+        ),
+        # Whole numbers from 0 to 255, as they come with OpenMIC; hears no new recordings.
+        "published": Preset(
+            front_end=VggishConfig(),
+            options={},
+            input_shape=SHAPE,
             trainable_params=None,
             total_params=None,
             window=WindowPolicy(),
