@@ -102,10 +102,13 @@ def _npy(array: np.ndarray) -> bytes:
 def openmic_members(seed: int = 0, clips: int = 72, seconds: float = 2.0) -> dict[str, bytes]:
     """OpenMIC-2018 with two clips per artist; each clip sounds three classes and is asked about six.
 
+    The embeddings, alike in the npz and in vggish/, are random vectors of the classes that sound.
+
     The first two thirds are train. Any 20 neighbouring clips ask each class three times for yes and three for no.
     """
     generator = np.random.default_rng(seed)
     audio: dict[str, bytes] = {}
+    vggish: dict[str, bytes] = {}
     keys, labels, metadata, relevance, mask, embeddings = [], [], [], [], [], []
     patterns = generator.uniform(-60, 60, (len(OPENMIC), 128))
     for number in range(clips):
@@ -127,6 +130,9 @@ def openmic_members(seed: int = 0, clips: int = 72, seconds: float = 2.0) -> dic
         mask.append(asked)
         mean = 128 + patterns[present].mean(axis=0)
         embeddings.append(np.clip(mean + generator.normal(0, 8, (10, 128)), 0, 255).astype(np.int64))
+        times = [round(0.96 * segment, 2) for segment in range(10)]
+        embedding = {"time_points": times, "features": embeddings[-1].tolist()}
+        vggish[f"openmic-2018/vggish/{key[:3]}/{key}.json"] = json.dumps(embedding).encode()
         labels += [[key, OPENMIC[index], row[index], 3] for index in sorted(present + absent)]
         metadata.append([f"artist {number // 2}", number // 2, f"track {number}", "[{'genre': 'Pop'}]", key, 0])
     # A pair that was asked about twice: the last row is the one that the arrays hold.
@@ -145,6 +151,7 @@ def openmic_members(seed: int = 0, clips: int = 72, seconds: float = 2.0) -> dic
     return {
         "openmic-2018/openmic-2018.npz": npz.getvalue(),
         **audio,
+        **vggish,
         "openmic-2018/openmic-2018-aggregated-labels.csv": csv_bytes(
             [["sample_key", "instrument", "relevance", "num_responses"], *labels]
         ),
@@ -311,7 +318,13 @@ def tiny_params(*models: str, **changes: dict[str, Any]) -> str:
     )
     params["mix"].update(generator="published", per_polyphony=2, max_polyphony=3, duration_s=2.0)
     params["features"].update(batch=8)
+    params["irmas"].update(split="grouped", balance=True, pairs_per_class=None)
     params["models"] = {name: params["models"][name] for name in models or params["models"]}
+    candidates = [name for name in params["select"]["models"] if name in params["models"]]
+    params["select"]["models"] = candidates or list(params["models"])
+    params["repeat"].update(models=[name for name in params["repeat"]["models"] if name in params["models"]], seeds=[1])
+    if not {"passt", "passt_real"} <= set(params["models"]):
+        params["compare"] = dict.fromkeys(params["compare"])
     for model in params["models"].values():
         model["preset"] = "mini"
         for stage in ("train", "pretrain"):

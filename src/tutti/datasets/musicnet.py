@@ -7,6 +7,7 @@ OpenMIC's classes are wider than single General MIDI programs.
 import re
 
 from tutti.datasets.base import Archive, Clip, Contents, Layout, by_key, require_keys
+from tutti.datasets.splits import carve_valid
 from tutti.errors import DataError
 from tutti.labels import MUSICNET, MUSICNET_TO_OPENMIC, OPENMIC_INDEX
 
@@ -15,6 +16,8 @@ _PART = re.compile(r"(train|test)_(?:data|labels)/([^/]+)\.[^./]+$")
 
 def read(contents: Contents) -> list[Clip]:
     """The recordings with the published train/test split, each a group of its own.
+
+    Validation is carved out of train later, by recording.
 
     Raises:
         DataError: A label file is missing, has no rows or names an unknown instrument code, or a recording lies
@@ -31,6 +34,12 @@ def read(contents: Contents) -> list[Clip]:
         present = {OPENMIC_INDEX[MUSICNET_TO_OPENMIC[code]]: 1.0 for code in codes if code in MUSICNET_TO_OPENMIC}
         clips.append(Clip(number, location, split, f"recording-{number}", tuple(map(str, codes)), present))
     return clips
+
+
+def notes_location(recording: str) -> str:
+    """Where the notes of a recording are, by where the recording is."""
+    folder, _, name = recording.rpartition("/")
+    return f"{folder.removesuffix('_data')}_labels/{name.rpartition('.')[0]}.csv"
 
 
 def _part(location: str) -> str:
@@ -82,4 +91,5 @@ LAYOUT = Layout(
     archives=tuple(Archive(name, _URL.format(name), md5) for name, md5 in _MD5.items()),
     is_annotation=lambda location: location.endswith(".csv") and _PART.search(location) is not None,
     read=read,
+    split=carve_valid,
 )

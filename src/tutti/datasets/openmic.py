@@ -5,6 +5,8 @@ aggregated-labels CSV; the npz beside it holds the same ones but keeps its keys 
 open.
 """
 
+import re
+
 from tutti.datasets.base import Archive, Clip, Contents, Layout, by_key, file_name, require_keys
 from tutti.datasets.splits import carve_valid
 from tutti.errors import DataError
@@ -22,6 +24,7 @@ _METADATA = "openmic-2018-metadata.csv"
 _ARTIST = ("sample_key", "artist_id")
 _CLASS_MAP = "class-map.json"
 _PARTITIONS = {"train": "split01_train.csv", "test": "split01_test.csv"}
+_AUDIO = re.compile(r"(^|[/!])audio/([^/]+/[^/]+)\.[^./]+$")
 _ANNOTATIONS = frozenset({_LABELS, _METADATA, _CLASS_MAP, *_PARTITIONS.values()})
 
 
@@ -52,6 +55,21 @@ def read(contents: Contents) -> list[Clip]:
         )
         for key, location in audio.items()
     ]
+
+
+def embedding_location(recording: str) -> str:
+    """Where the VGGish embedding of a recording is, by where the recording is.
+
+    Raises:
+        DataError: The recording is not in the publisher's folders.
+    """
+    if _AUDIO.search(recording) is None:
+        raise DataError(
+            f"there is no telling where the embedding of {recording} is",
+            expected="audio/<first three digits>/<key>.ogg",
+            hint="keep the publisher's folders audio and vggish",
+        )
+    return _AUDIO.sub(r"\1vggish/\2.json", recording)
 
 
 def _check_class_map(contents: Contents) -> None:
