@@ -76,15 +76,46 @@ def test_help_and_version_import_nothing_heavy():
     assert time.perf_counter() - begun < 5  # well under one second on a machine that does nothing else
 
 
-def test_models():
+def test_models_as_json():
     rows = json.loads(tutti("models", "--json").stdout)
     assert {"cbam_cnn", "passt", "rf"} <= {row["name"] for row in rows}
-    assert {row["preset"] for row in rows} == {"mini", "paper"}
+    assert len({(row["name"], row["preset"]) for row in rows}) == len(rows)
+    assert {row["preset"] for row in rows} == {"mini", "paper", "published"}
     needed = {"name", "preset", "task", "trainable_params", "total_params", "input_shape", "output_shape"}
-    assert all(needed <= set(row) for row in rows)
-    table = tutti("models").stdout
-    assert "passt" in table
-    assert "openmic-20" in table
+    assert all(needed | {"system", "procedure"} <= set(row) for row in rows)
+    mini = json.loads(tutti("models", "--json", "--preset", "mini").stdout)
+    assert mini == [row for row in rows if row["preset"] == "mini"]
+
+
+def test_models_have_an_output_for_each_frame_where_the_task_does():
+    rows = json.loads(tutti("models", "--json", "--preset", "paper").stdout)
+    shapes = {row["name"]: row["output_shape"] for row in rows}
+    assert shapes["passt"] == [20]
+    assert shapes["mfcc_transformer"] == [1024, 12]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_models_in_a_narrow_terminal(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = CliRunner().invoke(app, ["models"]).stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert [line for line in lines if line != line.rstrip()] == []
+    (passt,) = (line.split() for line in lines if line.startswith("passt "))
+    assert passt == ["passt", "paper", "85,373,992", "passt_mel", "128×1000"]
+    assert any("Koutini" in line for line in lines)
+    assert any("irmas-4: which of four IRMAS instruments" in line for line in lines)
+    # Each group of one system and task stands together, under one heading.
+    headings = [line.partition(":")[0] for line in lines if " · " in line]
+    assert len(headings) == len(set(headings)) >= 4
+
+
+def test_models_of_other_sizes():
+    assert "638,376" in tutti("models", "--preset", "mini").stdout
+    sizes = [
+        line.split()[-4:-3] for line in tutti("models", "--preset", "all").stdout.splitlines() if "passt_mel" in line
+    ]
+    assert sizes == [["mini"], ["paper"]]
+    assert tutti("models", "--preset", "large").returncode == 2
 
 
 def test_predict_table(folder):

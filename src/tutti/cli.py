@@ -1,7 +1,7 @@
 """The `tutti` command."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -83,11 +83,39 @@ def predict(
 
 
 @app.command()
-def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False) -> None:
-    """Lists the models: presets, sizes, papers and published results."""
+def models(
+    preset: Annotated[
+        Literal["paper", "published", "mini", "all"] | None,
+        typer.Option(help="Sizes to list; paper unless told otherwise, all with --json.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects, one per model and preset.")] = False,
+) -> None:
+    """Lists the models by published system: tasks, sizes, front ends, papers and published results."""
     from tutti.commands.models import show
 
-    show(as_json=as_json)
+    show(as_json=as_json, preset=preset)
+
+
+bench = typer.Typer(no_args_is_help=True)
+app.add_typer(bench, name="bench", help="Measures speed; the figures are this machine's.")
+
+
+@bench.command("train", epilog=_EXIT_CODES)
+def bench_train(
+    models: Annotated[list[str] | None, typer.Argument(help="Models in params.yaml; all when none is named.")] = None,
+    features: Annotated[Path, typer.Option(help="Features folder.")] = Path("artifacts/features"),
+    params: Annotated[Path, typer.Option(help="Parameters.")] = Path("params.yaml"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Annotated[Path | None, typer.Option(help="File that gets the JSON.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
+) -> None:
+    """Times an epoch of each model, beside the arithmetic it needs and what the machine can do."""
+    from tutti.commands.bench import train
+
+    code = exit_code_of(
+        lambda: train(features, params, models or [], as_json=as_json, output=output), name="bench", debug=debug
+    )
+    raise typer.Exit(code)
 
 
 @app.command(
@@ -107,6 +135,41 @@ def train_on(
     from tutti.commands.train_on import train_on as run
 
     raise typer.Exit(exit_code_of(lambda: run(folder, out, context.args)))
+
+
+@app.command("import-frames", epilog=_EXIT_CODES)
+def import_frames(
+    folder: Annotated[Path, typer.Argument(help="A file <recording>.npz per recording, with arrays mfcc and labels.")],
+    out: Annotated[Path, typer.Option(help="Features folder to write.")],
+    valid: Annotated[float, typer.Option(help="Share of the recordings that validate.")] = 0.15,
+    test: Annotated[float | None, typer.Option(help="Share of the recordings that test; 0.15 without folds.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Cross-validate: deal the recordings into so many folds.")] = None,
+    fold: Annotated[int | None, typer.Option(help="The fold that tests, from 1.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the split and of the folds.")] = 42,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+) -> None:
+    """Turns MFCC frames that were computed elsewhere into features for the MusicNet models.
+
+    The arrays of a file are mfcc, float16 or float32 [frames, 13], and labels, bool [frames, 12]. Recordings are split
+    whole; a file that holds something else is named, and nothing is written. With --folds N --fold K, once for every K,
+    each recording is tested on once, by a model that was trained without it.
+    """
+    from tutti.commands.import_frames import import_frames as run
+
+    raise typer.Exit(
+        exit_code_of(
+            lambda: run(
+                folder,
+                out,
+                valid_fraction=valid,
+                test_fraction=test,
+                folds=folds,
+                fold=fold,
+                seed=seed,
+                force=force,
+            )
+        )
+    )
 
 
 @app.command("show-answer", hidden=True)

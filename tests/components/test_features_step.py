@@ -25,7 +25,7 @@ def arguments(folder: Path, target: Path) -> list[str]:
 
 def test_the_step_writes_the_features(workplace: Path, tmp_path: Path) -> None:
     assert main("features", arguments(workplace, tmp_path / "features")) == 0
-    assert len(FeatureStore.open(tmp_path / "features").index) == 8 + 8
+    assert len(FeatureStore.open(tmp_path / "features", "openmic-20").index) == 8 + 8
 
 
 def test_features_that_exist_are_kept_without_force(

@@ -8,12 +8,13 @@ from components._command import main
 from components.gate.step import Inputs, Outputs, run, verdict
 from tests.corpus import tiny_params
 from tests.evaluation_helpers import valid_and_test, write_evaluation, write_model
-from tutti.bag import bag_digest
+from tutti.bag import bag_digest, read_bag, write_bag
 from tutti.config import parse_config
-from tutti.errors import ArtifactMismatch, DataError, GateFailed
+from tutti.errors import ArtifactMismatch, ConfigError, DataError, GateFailed
 from tutti.evaluation.predictions import load_predictions, save_predictions
 from tutti.evaluation.selection import read_trained, write_ensemble
 from tutti.files import sha256_tree
+from tutti.tasks import get_task
 
 STRICT = {"gate": {"min_map": 0.999}}
 
@@ -134,6 +135,28 @@ def test_a_broken_champion_fails_the_gate(copies, tmp_path, damage, reason):
     assert result["decision"] == "fail"
     assert reason in result["reasons"][0]
     assert "champion.json" in result["reasons"][0]
+
+
+def test_a_floor_of_a_class_that_the_candidate_does_not_know_is_refused(built, tmp_path):
+    with pytest.raises(ConfigError, match="kazoo"):
+        gate(tmp_path, built[0], gate={"class_floors": {"kazoo": 0.5}})
+    assert not (tmp_path / "decision.json").exists()
+
+
+def test_a_champion_of_another_task_is_refused(built, copies, tmp_path):
+    _, registry = copies
+    folder = champion_folder(registry)
+    labels = get_task("irmas-4").labels
+    bag = read_bag(folder)
+    other = bag.model_copy(update={"task": "irmas-4", "labels": labels, "thresholds": dict.fromkeys(labels, 0.5)})
+    write_bag(folder, other)
+    (registry / "champion.json").write_text(
+        json.dumps({"digest": bag_digest(folder), "path": str(folder.relative_to(registry))})
+    )
+    save_predictions(valid_and_test(names=labels), folder / "predictions.parquet")
+    result = gate(tmp_path, built[0], registry)
+    assert result["decision"] == "fail"
+    assert "the champion's task is irmas-4 and the candidate's openmic-20" in result["reasons"][0]
 
 
 def test_an_altered_candidate_is_not_judged_and_leaves_no_old_decision(copies, tmp_path):

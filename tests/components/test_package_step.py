@@ -10,13 +10,18 @@ import pytest
 import yaml
 
 from components.package import step
+from tests.evaluation_helpers import join, make_predictions
+from tests.tiny import write_test_bag
 from tests.workplace import make_workplace
+from tutti.bag import bag_digest
 from tutti.bundle import bundle_digest
 from tutti.config import parse_config
 from tutti.errors import DataError, GateFailed
+from tutti.evaluation.predictions import SPLITS, save_predictions
 from tutti.files import sha256_tree, write_json
 from tutti.predictor import Predictor
 from tutti.serving.package import request_size
+from tutti.tasks import get_task
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +126,26 @@ def test_no_test_clips(made, tmp_path):
         step.run(inputs, step.Outputs(package=tmp_path / "package"), made.config)
 
 
+def test_an_ensemble_of_another_task_has_its_own_card_and_clips(made, tmp_path):
+    write_test_bag(tmp_path / "ensemble", weights={"test_exclusive": 1.0})
+    judged = [make_predictions(12, split=split, dataset="irmas", names=get_task("irmas-4").labels) for split in SPLITS]
+    save_predictions(join(*judged), tmp_path / "ensemble" / "predictions.parquet")
+    write_json(tmp_path / "decision.json", {"passed": True, "candidate": bag_digest(tmp_path / "ensemble")})
+    replaced = {"ensemble": tmp_path / "ensemble", "decision": tmp_path / "decision.json"}
+    inputs = step.Inputs(**{**vars(made.inputs), **replaced})
+    step.run(inputs, step.Outputs(package=tmp_path / "package"), made.config)
+    card = (tmp_path / "package" / "card.md").read_text()
+    for words in ("which of four IRMAS instruments", "`irmas-4`", "`accuracy`", "trumpet"):
+        assert words in card
+    assert "accordion" not in card
+    for clip in json.loads((tmp_path / "package" / "golden" / "golden.json").read_text())["clips"]:
+        assert clip["clip_id"].startswith("irmas/")
+        assert set(clip["labels"]) <= set(get_task("irmas-4").labels)
+        assert {item["name"] for item in clip["answer"]["instruments"]} == set(get_task("irmas-4").labels)
+
+
 def test_other_name_and_limit(made, tmp_path):
-    text = yaml.safe_load(json.dumps(made.config.model_dump(mode="json", by_alias=True)))
+    text = made.config.model_dump(mode="json", by_alias=True)
     text["package"].update(name="band", max_seconds=30.0)
     step.run(made.inputs, step.Outputs(package=tmp_path / "package"), parse_config(yaml.safe_dump(text)))
     assert (tmp_path / "package" / "band.mar").is_file()

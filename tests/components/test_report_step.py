@@ -39,11 +39,11 @@ def test_smoke_and_docs_may_be_left_out(tmp_path: Path) -> None:
 
 def test_a_broken_input_leaves_nothing_half_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = write_run(tmp_path)
-    metrics = paths["metrics"] / "ensemble.json"
-    metrics.write_text(json.dumps({"model": "ensemble"}), encoding="utf-8")
+    evaluation = paths["evaluations"] / "rf/evaluation.json"
+    evaluation.write_text(json.dumps({"model": "rf"}), encoding="utf-8")
     assert main("report", _arguments(paths, tmp_path / "reports/html")) == 3
     message = capsys.readouterr().err
-    assert "ensemble.json" in message
+    assert "rf/evaluation.json" in message
     assert "Traceback" not in message
     assert not (tmp_path / "reports/html").exists()
     assert not list((tmp_path / "reports").glob(".*"))

@@ -3,11 +3,14 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from components.select.step import Inputs, Outputs, run
 from tests.corpus import tiny_params
-from tests.evaluation_helpers import valid_and_test, write_evaluation, write_features, write_model
+from tests.evaluation_helpers import as_frames, valid_and_test, write_evaluation, write_features, write_model
+from tests.tiny import write_test_bundle
 from tutti.bag import bag_digest, read_bag
 from tutti.bundle import bundle_digest
 from tutti.config import parse_config
@@ -16,7 +19,10 @@ from tutti.evaluation.metrics import masked_metrics
 from tutti.evaluation.predictions import load_predictions
 from tutti.evaluation.summary import metrics_of, read_document
 from tutti.files import sha256_tree
+from tutti.labels import OPENMIC
+from tutti.models import get_model
 from tutti.predictor import Predictor
+from tutti.tasks import get_task
 
 PARAMS = parse_config(tiny_params("rf", "cbam_cnn", select={"step": 0.1, "thresholds": [0.3, 0.4, 0.5, 0.6]}))
 
@@ -63,7 +69,7 @@ def test_the_ensemble_is_written_whole_and_measured(trained):
     thresholds = [bag.thresholds[name] for name in bag.labels]
     for split in ("valid", "test"):
         part = predictions.of(split)
-        expected = masked_metrics(part.probabilities, part.labels, part.mask, thresholds)
+        expected = masked_metrics(part.probabilities, part.labels, part.mask, thresholds, names=OPENMIC)
         assert document[split]["map"] == pytest.approx(expected.map, abs=1e-6)
         assert document[split]["f1_macro"] == pytest.approx(expected.f1_macro, abs=1e-6)
     assert bag.metrics["map"] == document["valid"]["map"]
@@ -122,7 +128,7 @@ def test_the_predictor_opens_the_bag_and_agrees_with_the_predictions(trained, tm
         evaluate(EvaluateInputs(features=features, model=name, bundle=trained / "models" / name), outputs, PARAMS)
     select(trained)
     predictor = Predictor.from_path(trained / "ensemble")
-    stored = {key: np.load(features / "clips" / f"{key}.npy") for key in predictor.front_ends}
+    stored = {key: np.load(features / "openmic-20" / f"{key}.npy") for key in predictor.front_ends}
     predictions = load_predictions(trained / "ensemble" / "predictions.parquet").in_order_of(truth)
     np.testing.assert_allclose(predictor.predict_features(stored), predictions.probabilities, atol=1e-6)
     # A champion can be evaluated again the way it ships.
@@ -193,9 +199,9 @@ def test_models_judged_on_other_data_are_refused(trained):
 
 def test_probabilities_that_are_no_numbers_are_refused(trained):
     path = trained / "evaluations" / "rf" / "predictions.parquet"
-    table = pd.read_parquet(path)
-    table["probabilities"] = [np.full(20, np.nan, np.float32)] * len(table)
-    table.to_parquet(path, index=False)
+    table = parquet.read_table(path)
+    nothing = pa.array([np.full(20, np.nan, np.float32)] * len(table))
+    parquet.write_table(table.set_column(table.column_names.index("probabilities"), "probabilities", nothing), path)
     with pytest.raises(DataError, match=r"rf/predictions\.parquet: 120 clip"):
         select(trained)
 
@@ -206,4 +212,64 @@ def test_a_document_cut_short_is_refused(trained):
         select(trained)
     (trained / "evaluations" / "rf" / "evaluation.json").write_text("[]")
     with pytest.raises(DataError, match="no metrics document"):
+        select(trained)
+
+
+NETWORK = {"preset": "mini", "train": {}}
+
+
+def params_of(*models, **select):
+    """Parameters with candidates that only the tests know."""
+    section = dict.fromkeys(models, NETWORK)
+    return parse_config(tiny_params("rf", models=section, select={"models": list(models), **select}))
+
+
+def write_of_task(root, name, *, seed=0, frames=1):
+    """A bundle of a test model, and what was evaluated for it."""
+    task = get_task(get_model(name).task)
+    both = valid_and_test(noise_seed=seed, names=task.labels)
+    bundle = write_test_bundle(root / "models" / name, name, seed=seed)
+    write_evaluation(root / "evaluations" / name, root / "models" / name, as_frames(both, frames))
+    return bundle
+
+
+def test_models_of_different_tasks_are_refused(trained):
+    write_of_task(trained, "test_exclusive")
+    write_of_task(trained, "test_pairs")
+    with pytest.raises(ArtifactMismatch, match="test_exclusive and test_pairs were made for different tasks") as caught:
+        select(trained, params=params_of("test_exclusive", "test_pairs"))
+    assert "select.models" in caught.value.hint
+    with pytest.raises(ArtifactMismatch, match="different tasks") as caught:
+        select(trained, params=params_of("rf", "test_exclusive"))
+    assert caught.value.got == "openmic-20 and irmas-4"
+    assert not (trained / "ensemble").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "frames", "extra"),
+    [
+        ("test_exclusive", 1, "accuracy"),
+        ("test_pairs", 1, "exact_accuracy"),
+        ("test_frames", 6, "f1_macro_present"),
+    ],
+)
+def test_an_ensemble_of_any_task(tmp_path, model, frames, extra):
+    write_of_task(tmp_path, model, frames=frames)
+    document = select(tmp_path, params=params_of(model))
+    bag, task = read_bag(tmp_path / "ensemble"), get_task(get_model(model).task)
+    assert (bag.task, bag.labels, set(bag.thresholds)) == (task.name, task.labels, set(task.labels))
+    assert extra in document["test"]
+    assert Predictor.from_path(tmp_path / "ensemble").task == task
+    assert load_predictions(tmp_path / "ensemble" / "predictions.parquet").names == task.labels
+
+
+def test_only_the_candidates_of_params_are_looked_at(trained):
+    write_of_task(trained, "test_exclusive")
+    params = parse_config(tiny_params("rf", "cbam_cnn", models={"test_exclusive": NETWORK}))
+    assert set(select(trained, params=params)["members"]) <= {"rf", "cbam_cnn"}
+
+
+def test_predictions_about_other_classes_are_refused(trained):
+    rewrite_predictions(trained, "rf", valid_and_test(names=get_task("irmas-4").labels))
+    with pytest.raises(ArtifactMismatch, match="predictions of rf are not about its classes"):
         select(trained)

@@ -79,11 +79,11 @@ def make_studio(root: Path, *, per_class: int = 6, seconds: float = 1.0) -> Stud
         split = ("train", "train", "train", "valid", "test")[number // len(ASKED) % 5]
         path = f"openmic/clips.tgz!audio/{97 * number % 101:03d}.ogg"
         rows.append(row(path, "openmic", split, data, seconds, 22050, **asked_row(name)))
-    for number in range(4 * len(IRMAS)):
+    for number in range(5 * len(IRMAS)):
         code = list(IRMAS)[number % len(IRMAS)]
         data = encode(timbre(IRMAS[code], 0.5, 44100, generator), 44100, "WAV")
         irmas[f"{code}/{number:02d}.wav"] = data
-        split = "valid" if number >= 3 * len(IRMAS) else "train"
+        split = "valid" if number >= 4 * len(IRMAS) else "train"
         path = f"irmas/train.zip!{code}/{number:02d}.wav"
         rows.append(row(path, "irmas", split, data, 0.5, 44100, native_labels=code))
     rows.append(row("irmas/train.zip!gone.wav", "irmas", "test", b"", 0.5, 44100, native_labels="cel"))

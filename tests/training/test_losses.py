@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from tutti.training.losses import masked_bce, positive_share, positive_weight
+from tutti.training.objectives import MultiLabel
 
 
 def cells(mask_share: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -45,6 +47,24 @@ def test_a_relevance_of_one_half_is_positive() -> None:
     logits, mask = torch.tensor([[3.0]]), torch.tensor([[True]])
     assert masked_bce(logits, torch.tensor([[0.5]]), mask) < 0.1
     assert masked_bce(logits, torch.tensor([[0.49]]), mask) > 3
+
+
+def test_soft_targets_are_the_relevance_itself() -> None:
+    logits, labels, mask = cells(0.4)
+    expected = functional.binary_cross_entropy_with_logits(logits[mask], labels[mask])
+    torch.testing.assert_close(masked_bce(logits, labels, mask, soft=True), expected)
+    objective = MultiLabel(labels.numpy(), mask.numpy(), soft=True)
+    torch.testing.assert_close(
+        objective.loss(logits[2:4], np.array([2, 3])), masked_bce(logits[2:4], labels[2:4], mask[2:4], soft=True)
+    )
+    assert not torch.allclose(expected, masked_bce(logits, labels, mask))
+
+
+def test_frames_count_like_rows() -> None:
+    logits, labels, mask = cells(0.5)
+    frames = [tensor.view(2, 3, 20) for tensor in (logits, labels, mask)]
+    torch.testing.assert_close(masked_bce(*frames), masked_bce(logits, labels, mask))
+    assert positive_share(*frames[1:]).tolist() == positive_share(labels, mask).tolist()
 
 
 def test_positive_weights_multiply_the_loss_of_positives() -> None:

@@ -59,11 +59,16 @@ def predict(
 
     Returns:
         The exit code: 0, or that of the last file's error.
+
+    Raises:
+        ArtifactMismatch: There is no model, or it was altered.
+        ConfigError: The model cannot listen to recordings.
     """
     log_to_stderr(verbose=debug)
     from tutti.predictor import Predictor
 
     predictor = Predictor.from_path(find_model(model, registry), device)
+    predictor.require_listening()
     console = Console()
     documents: list[dict[str, Any]] = []
     code = 0

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from tutti.labels import OPENMIC
 from tutti.models.registry import ModelEntry
+from tutti.tasks import get_task
 
 
 def model_card(
@@ -27,18 +27,25 @@ def model_card(
         validation: What it was validated on.
         seed: The run's seed.
     """
-    chosen = entry.preset(preset)
+    chosen, task = entry.preset(preset), get_task(entry.task)
+    unit = "every frame of a window" if task.frames else "a window"
+    says = (
+        f"which one of {len(task.labels)} instruments {unit} of {chosen.window.length_s:.4g} s has"
+        if task.exclusive
+        else f"for each of {len(task.labels)} labels, how probable it is in {unit} of {chosen.window.length_s:.4g} s"
+    )
+    deaf = "; it only comes with its dataset, so the model hears no new recordings" if chosen.front_end.stored else ""
     size = f"{chosen.trainable_params:,} trained" if chosen.trainable_params is not None else "depends on the data"
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in metrics.items())
     published = "\n".join(f"- {name}: {value}" for name, value in entry.published.items())
     return f"""# {entry.name} ({preset})
 
-{entry.summary[0].upper()}{entry.summary[1:]}. It tells, for each of {len(OPENMIC)} instruments, how probable it is \
-that it plays in a window of {chosen.window.length_s:g} s.
+{entry.summary[0].upper()}{entry.summary[1:]}. It tells {says}.
 
+- Task: {task.name}, {task.summary}
 - Paper: {entry.paper}
 - Parameters: {size}
-- Input: {chosen.front_end.kind} at {chosen.front_end.sample_rate} Hz, {list(chosen.input_shape)}
+- Input: {chosen.front_end.kind} at {chosen.front_end.sample_rate} Hz, {list(chosen.input_shape)}{deaf}
 - Started from: {started_from}
 - Trained on: {training}
 - Validated on: {validation}
@@ -50,17 +57,17 @@ that it plays in a window of {chosen.window.length_s:g} s.
 |---|---|
 {rows}
 
-`f1_macro` is the mean F1 of the positive class, `f1_macro_two_class` the mean over both polarities. The epoch and the
-thresholds were chosen on these clips, so they flatter the model; the evaluation on test does not.
+`f1_macro` is the mean F1 of the positive class, `f1_macro_two_class` the mean over both polarities, at the threshold
+0.5. The epoch was chosen on these clips, so they flatter the model; the evaluation on test does not.
 
 ## Published results
 
 {published}
 
-They are of other data and, unless the preset is `paper`, of a larger model.
+They are of other data and, with the preset `mini`, of a larger model.
 
 ## Limits
 
-A probability says nothing about instruments outside the {len(OPENMIC)} classes: {", ".join(OPENMIC)}. Clips that
-nobody labelled for a class taught the model nothing about it.
+A probability says nothing about instruments outside the labels: {", ".join(task.labels)}. Clips that nobody labelled
+for a class taught the model nothing about it.
 """

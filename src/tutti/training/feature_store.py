@@ -1,8 +1,8 @@
 """Reading what the features step wrote: an index of windows and one memory-mapped array per front end.
 
-Layout: ``features.json`` describes all sets; each set is a folder with ``index.parquet`` and ``<front end key>.npy``,
-and ``samples-<rate>.npy`` where a model redraws its front end in training. Row ``i`` of every array belongs to row
-``i`` of the index.
+Layout: ``features.json`` describes all sets; each set is a folder named after its task with ``index.parquet``,
+``labels.npy``, ``mask.npy`` and ``<front end key>.npy``, and ``samples-<rate>.npy`` where a model redraws its front end
+in training. Row ``i`` of every array belongs to row ``i`` of the index.
 """
 
 import json
@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tutti.datasets.manifest import label_arrays
 from tutti.errors import DataError
 from tutti.frontends.base import FrontEndConfig
 
-#: Clips with OpenMIC labels: what models are trained and judged on.
-CLIPS = "clips"
+#: Columns of a set's index.
+INDEX = ("row", "clip_id", "dataset", "split", "group", "synthetic", "start_s", "native_labels")
 
-#: IRMAS' single-instrument clips: what networks are pretrained on.
-IRMAS = "irmas"
+LABELS, MASK = "labels.npy", "mask.npy"
 
 #: int16 samples are these many steps per unit.
 SAMPLE_SCALE = 32767.0
@@ -57,8 +55,8 @@ class FeatureStore:
 
     Attributes:
         folder: The set's folder.
-        index: One row per window: row, clip_id, dataset, split, synthetic (a mixture), start_s (in the clip's file),
-            native_labels, labels, mask.
+        index: One row per window: row, clip_id, dataset, split, group (what must not straddle splits), synthetic (a
+            mixture), start_s (in the clip's file), native_labels.
         description: ``features.json``.
     """
 
@@ -67,8 +65,8 @@ class FeatureStore:
     description: dict[str, Any]
 
     @classmethod
-    def open(cls, folder: Path, set_name: str = CLIPS) -> "FeatureStore":
-        """Opens the set ``set_name`` of a features folder.
+    def open(cls, folder: Path, set_name: str) -> "FeatureStore":
+        """Opens the set of the task ``set_name`` in a features folder.
 
         Raises:
             DataError: The folder or the set does not exist.
@@ -84,18 +82,19 @@ class FeatureStore:
         return cls(path, pd.read_parquet(path / "index.parquet"), description)
 
     @cached_property
-    def _label_arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        return label_arrays(self.index)
-
-    @property
     def labels(self) -> np.ndarray:
-        """Relevance, float32 [rows, 20] in [0, 1]."""
-        return self._label_arrays[0]
+        """Relevance, float32 [rows, classes] in [0, 1]; [rows, frames, classes] where every frame has labels."""
+        return self._map(LABELS, "labels")
 
-    @property
+    @cached_property
     def mask(self) -> np.ndarray:
-        """Whether each cell was asked, bool [rows, 20]."""
-        return self._label_arrays[1]
+        """Whether each cell was asked, bool of the labels' shape."""
+        return self._map(MASK, "the mask of the labels")
+
+    @cached_property
+    def asked(self) -> np.ndarray:
+        """Whether a row has at least one asked cell, bool [rows]."""
+        return np.asarray(self.mask.reshape(len(self.index), -1).any(axis=1))
 
     def array(self, front_end: FrontEndConfig) -> np.ndarray:
         """A front end's output for all rows, memory-mapped: float16 or float32 [rows, ...].
@@ -126,7 +125,7 @@ class FeatureStore:
 
     def training_rows(self, *, synthetic: bool = True) -> np.ndarray:
         """Rows of the training split with at least one asked cell; int [n]."""
-        wanted = (self.index["split"] == "train").to_numpy() & self.mask.any(axis=1)
+        wanted = (self.index["split"] == "train").to_numpy() & self.asked
         if not synthetic:
             wanted &= ~self.index["synthetic"].to_numpy(bool)
         return np.flatnonzero(wanted)
@@ -137,6 +136,6 @@ class FeatureStore:
         Mixtures never join real clips there: a model that was trained with them would be judged on easier data than
         one that was not.
         """
-        wanted = (self.index["split"] == split).to_numpy() & self.mask.any(axis=1)
+        wanted = (self.index["split"] == split).to_numpy() & self.asked
         real = wanted & ~self.index["synthetic"].to_numpy(bool)
         return np.flatnonzero(real if real.any() else wanted)

@@ -52,6 +52,31 @@ class Inputs:
         self._samples = store.samples(front_end.sample_rate) if from_samples and augment else None
         self._augment = augment
         self._front_end = create_front_end(front_end).to(device)
+        self._encoded = False
+
+    @torch.no_grad()
+    def encode(self, model: Network, rows: np.ndarray, batch: int) -> None:
+        """Replaces the features of ``rows`` by what the model's frozen first part makes of them, once and for all.
+
+        Nothing is replaced where training input is drawn anew in every step, or where there is no such part.
+        """
+        if self._augment or self._encoded:
+            return
+        model.eval()
+        first = model.encode(self.evaluation(rows[:1]))
+        if first is None:
+            return
+        encoded = np.zeros((len(self._features), *first.shape[1:]), np.float32)
+        for at in range(0, len(rows), batch):
+            part = rows[at : at + batch]
+            made = model.encode(self.evaluation(part))
+            assert made is not None
+            encoded[part] = made.cpu().numpy()
+        self._features, self._encoded = encoded, True
+
+    def logits(self, model: Network, batch: Tensor) -> Tensor:
+        """What the model says of a batch that `training` or `evaluation` gave."""
+        return model.decide(batch) if self._encoded else model(batch)
 
     def evaluation(self, rows: np.ndarray) -> Tensor:
         """float32 [n, ...] of ``rows`` int [n], as the front end gives it."""
@@ -121,10 +146,15 @@ class Run:
             yield order[step * self.params.batch : (step + 1) * self.params.batch]
 
     def learning_rate(self, step: int) -> float:
-        """The rate of the step counted over all epochs: constant, or one epoch of warm-up and a cosine to zero."""
+        """The rate of the step counted over all epochs; see ``schedule`` in `OptimiserParams`."""
         peak, warm_up = self.params.learning_rate, self.steps_per_epoch()
         if self.params.schedule == "constant":
             return peak
+        if self.params.schedule == "step":
+            done = min(step // warm_up, self.params.step_until or self.params.epochs)
+            since = done - (self.params.step_from or self.params.step_every)
+            drops = max(since // self.params.step_every + 1, 0)
+            return peak * self.params.step_factor**drops
         if step < warm_up:
             return peak * (step + 1) / warm_up
         rest = max(warm_up * (self.params.epochs - 1), 1)
@@ -140,7 +170,8 @@ class Progress:
         best_epoch: The epoch with most merit, counted from 1.
         best_merit: Its merit.
         best: Its weights.
-        history: One row per epoch: ``epoch``, ``learning_rate``, ``train_loss``, and ``valid_*`` scores.
+        history: One row per epoch: ``epoch``, ``learning_rate``, ``train_loss`` and the share of right answers, both
+            means over the epoch's steps, and ``valid_*`` scores.
     """
 
     epoch: int = 0
@@ -164,7 +195,9 @@ def fit(model: Network, run: Run) -> Progress:
     if cuda:
         torch.set_float32_matmul_precision("high")
     model.to(device)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=run.params.learning_rate, weight_decay=run.params.weight_decay)
+    rows = np.concatenate([run.train_rows, run.valid_rows])
+    run.inputs.encode(model, rows, run.params.batch)
+    optimiser = _optimiser(model, run.params)
     scaler = torch.amp.GradScaler("cuda", enabled=cuda)
     progress = _resume(model, optimiser, scaler, run)
     while progress.epoch < run.params.epochs and progress.epoch - progress.best_epoch < run.params.patience:
@@ -185,20 +218,32 @@ def fit(model: Network, run: Run) -> Progress:
     return progress
 
 
+def _optimiser(model: Network, params: OptimiserParams) -> torch.optim.Optimizer:
+    """Over the parameters that are trained; the frozen ones get neither gradients nor weight decay."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    cls = torch.optim.AdamW if params.optimiser == "adamw" else torch.optim.Adam
+    return cls(trained, lr=params.learning_rate, betas=params.betas, weight_decay=params.weight_decay)
+
+
 def _train_epoch(
     model: Network, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler, run: Run, epoch: int
 ) -> dict[str, float]:
     torch.manual_seed(seeds.derive(run.seed, run.name, "epoch", epoch))
     generator = torch.Generator().manual_seed(seeds.derive(run.seed, run.name, "augment", epoch))
     model.train()
-    losses, steps, rate = [], run.steps_per_epoch(), 0.0
+    steps, rate = run.steps_per_epoch(), 0.0
+    seen: dict[str, list[Tensor]] = {}
     for step, rows in enumerate(track(run.batches(epoch), f"{run.name} {epoch + 1}", total=steps, unit="steps")):
         rate = run.learning_rate(epoch * steps + step)
         for group in optimiser.param_groups:
             group["lr"] = rate
         with torch.autocast(run.inputs.device.type, torch.float16, enabled=scaler.is_enabled()):
-            logits = model(run.inputs.training(rows, generator))
+            features = run.inputs.training(rows, generator)
+            logits = run.inputs.logits(model, features)
+            extra = model.extra_loss(features, logits)
         loss = run.objective.loss(logits.float(), rows)
+        if extra is not None:
+            loss = loss + extra
         optimiser.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()
         if run.params.clip_norm is not None:
@@ -206,22 +251,28 @@ def _train_epoch(
             torch.nn.utils.clip_grad_norm_(model.parameters(), run.params.clip_norm)
         scaler.step(optimiser)
         scaler.update()
-        losses.append(loss.detach())
-    mean = float(torch.stack(losses).mean())
-    if not math.isfinite(mean):
+        model.after_step(epoch * steps + step + 1)
+        with torch.no_grad():
+            measured = {"train_loss": loss.detach()}
+            measured |= {f"train_{name}": share for name, share in run.objective.hits(logits, rows).items()}
+        for name, value in measured.items():
+            seen.setdefault(name, []).append(value)
+    means = {name: float(torch.stack(values).mean()) for name, values in seen.items()}
+    if not math.isfinite(means["train_loss"]):
         raise ConfigError(
             f"the training of {run.name} diverged in epoch {epoch + 1}",
-            got=f"a mean loss of {mean}",
+            got=f"a mean loss of {means['train_loss']}",
             hint="lower its learning_rate in params.yaml, or set clip_norm",
         )
-    return {"epoch": epoch + 1, "learning_rate": rate, "train_loss": mean}
+    return {"epoch": epoch + 1, "learning_rate": rate, **means}
 
 
 @torch.inference_mode()
 def predict(model: Network, inputs: Inputs, rows: np.ndarray, batch: int) -> Tensor:
-    """Logits of ``rows`` in evaluation mode, float32 [n, classes] on the CPU."""
+    """Logits of ``rows`` in evaluation mode, float32 [n, ..., classes] on the CPU."""
     model.eval()
-    parts = [model(inputs.evaluation(rows[first : first + batch])) for first in range(0, len(rows), batch)]
+    starts = range(0, len(rows), batch)
+    parts = [inputs.logits(model, inputs.evaluation(rows[first : first + batch])) for first in starts]
     return torch.cat(parts).float().cpu()
 
 

@@ -1,22 +1,22 @@
-"""Pretraining on IRMAS: which of nine instruments plays in a three-second clip."""
+"""Pretraining a network on another task, for the weights that its training starts from."""
 
 import logging
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tutti import seeds
 from tutti.config import Config
 from tutti.errors import ConfigError
 from tutti.files import atomic_folder, sha256_file, write_json
-from tutti.labels import IRMAS_PRETRAINING
 from tutti.models import get_model
+from tutti.models.network import Network
 from tutti.provenance import record
-from tutti.training.feature_store import IRMAS, FeatureStore
+from tutti.tasks import get_task
+from tutti.training.feature_store import FeatureStore
 from tutti.training.loop import Inputs, Run, fit, pick_device
-from tutti.training.objectives import SingleLabel
+from tutti.training.objectives import objective_of
 from tutti.training.weights import DESCRIPTION, WEIGHTS, start_network
 
 log = logging.getLogger(__name__)
@@ -40,22 +40,21 @@ def pretrain_model(name: str, features: Path, target: Path, config: Config) -> d
     """
     from safetensors.torch import save_file
 
-    entry, params = get_model(name), config.model_params(name)
+    entry, params = get_model(config.registry_name(name)), config.model_params(name)
     if entry.pretraining is None or params.pretrain is None:
         raise ConfigError(
             f"{name} is not pretrained",
             got="no pretraining in the registry" if entry.pretraining is None else f"no models.{name}.pretrain",
             hint=f"leave the pretrain step out for it, or give models.{name}.pretrain in params.yaml",
         )
-    preset = entry.preset(params.preset)
-    store = FeatureStore.open(features, IRMAS)
-    classes = pretraining_classes(store.index)
-    split = store.index["split"].to_numpy()
+    preset, task = entry.preset(params.preset), get_task(entry.pretraining)
+    store = FeatureStore.open(features, task.name)
 
-    stream = f"pretrain-{name}"
+    # Models of one architecture begin alike, so that what is compared later is what was done with the same weights.
+    stream = f"pretrain-{entry.factory.__module__.rpartition('.')[2]}"
     seeds.seed_everything(config.seed, stream)
-    network = entry.build_pretraining(params.preset, n_classes=len(IRMAS_PRETRAINING))
-    start = start_network(network, name, params.preset, preset, pretrained=None, weights=params.weights)
+    network: Network = entry.build_pretraining(params.preset, n_classes=len(task.labels))
+    start = start_network(network, entry.name, params.preset, preset, pretrained=None, weights=params.weights)
     progress = fit(
         network,
         Run(
@@ -67,9 +66,9 @@ def pretrain_model(name: str, features: Path, target: Path, config: Config) -> d
                 augment=params.pretrain.augment,
                 device=pick_device(),
             ),
-            objective=SingleLabel(classes),
-            train_rows=np.flatnonzero((split == "train") & (classes >= 0)),
-            valid_rows=np.flatnonzero((split == "valid") & (classes >= 0)),
+            objective=objective_of(task, store.labels, store.mask),
+            train_rows=store.training_rows(),
+            valid_rows=store.evaluation_rows("valid"),
             params=params.pretrain,
             seed=config.seed,
             drop_last=preset.drop_last,
@@ -77,16 +76,16 @@ def pretrain_model(name: str, features: Path, target: Path, config: Config) -> d
     )
     best = progress.history[progress.best_epoch - 1]
     description = {
-        "model": name,
+        "model": entry.name,
         "preset": params.preset,
-        "task": entry.pretraining,
-        "classes": list(IRMAS_PRETRAINING),
+        "task": task.name,
+        "classes": list(task.labels),
         "front_end": preset.front_end.model_dump(),
         "front_end_digest": preset.front_end.digest(),
         "started_from": start.description,
         "summary": (
-            f"{entry.pretraining} pretraining, epoch {progress.best_epoch}, validation accuracy "
-            f"{best['valid_accuracy']:.3f} (chance {1 / len(IRMAS_PRETRAINING):.3f}), started from {start.description}"
+            f"{task.name} pretraining, epoch {progress.best_epoch}, validation accuracy {best['valid_accuracy']:.3f} "
+            f"(chance {1 / len(task.labels):.3f}), started from {start.description}"
         ),
         "best_epoch": progress.best_epoch,
         "metrics": {key: value for key, value in best.items() if key.startswith("valid_")},
@@ -103,9 +102,3 @@ def pretrain_model(name: str, features: Path, target: Path, config: Config) -> d
         write_json(folder / DESCRIPTION, description)
     log.info("pretrain: %s: %s", name, description["summary"])
     return description
-
-
-def pretraining_classes(index: pd.DataFrame) -> np.ndarray:
-    """Class of each IRMAS clip, int64 [rows] in 0..8; -1 for codes that are not pretrained on (organ, voice)."""
-    position = {code: number for number, code in enumerate(IRMAS_PRETRAINING)}
-    return np.array([position.get(code, -1) for code in index["native_labels"]], np.int64)
