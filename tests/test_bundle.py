@@ -14,6 +14,7 @@ from tutti.errors import ArtifactMismatch
 from tutti.files import sha256_tree
 from tutti.labels import OPENMIC
 from tutti.models.registry import get_model
+from tutti.tasks import get_task
 from tutti.trees import Trees
 
 
@@ -105,7 +106,9 @@ def test_altered_file(name, bundle):
         (lambda c: c["front_end"].update(sample_rate=16000), "front end"),
         (lambda c: c.update(model="unheard_of"), "unheard_of"),
         (lambda c: c.update(preset="paper"), "does not fit"),
-        (lambda c: c.update(labels=c["labels"][:3], thresholds=[0.5] * 3), "does not fit"),
+        (lambda c: c.update(labels=c["labels"][:3], thresholds=[0.5] * 3), "labels are accordion, banjo, bass, not"),
+        (lambda c: c.update(task="irmas-4"), "not those of the task irmas-4"),
+        (lambda c: c.update(task="kazoos"), "kazoos"),
     ],
 )
 def test_contract_that_does_not_hold(change, message, bundle):
@@ -113,6 +116,23 @@ def test_contract_that_does_not_hold(change, message, bundle):
     with pytest.raises(ArtifactMismatch) as caught:
         read_bundle(bundle)
     assert message in str(caught.value)
+
+
+def test_contracts_and_bags_from_before_there_were_tasks_are_of_openmic(bundle, tmp_path):
+    alter(bundle, lambda c: c.pop("task"))
+    assert read_bundle(bundle).contract.task == "openmic-20"
+    write_test_bag(tmp_path / "bag")
+    path = tmp_path / "bag" / BAG
+    path.write_text(path.read_text().replace("task: openmic-20\n", ""))
+    assert read_bag(tmp_path / "bag").task == "openmic-20"
+
+
+@pytest.mark.parametrize("name", ["test_exclusive", "test_frames"])
+def test_the_labels_are_those_of_the_models_task(name, tmp_path):
+    contract = write_test_bundle(tmp_path / "net", name)
+    task = get_task(get_model(name).task)
+    assert (contract.task, contract.labels, len(contract.thresholds)) == (task.name, task.labels, len(task.labels))
+    assert read_bundle(tmp_path / "net").contract == contract
 
 
 def test_no_bundle(tmp_path):
@@ -157,6 +177,7 @@ def test_bag_round_trip(tmp_path):
         ("format: 1", "format: 9", "format"),
         ("version:", "surprise: 1\nversion:", "surprise"),
         ("  banjo: 0.4\n", "", "different classes"),
+        ("task: openmic-20", "task: irmas-4", "not those of the task irmas-4"),
         ("format: 1", "format: [", "not YAML"),
     ],
 )

@@ -10,11 +10,22 @@ import pytest
 import soundfile
 import torch
 
-from tests.tiny import BANDS, Bands, BandsConfig, sound, write_test_bag, write_test_bundle
+from tests.tiny import (
+    BANDS,
+    FRAMES,
+    Bands,
+    BandsConfig,
+    FramedConfig,
+    SidesConfig,
+    sound,
+    write_test_bag,
+    write_test_bundle,
+)
 from tutti.bag import BAG
 from tutti.errors import ArtifactMismatch, AudioDecodeError, ConfigError
 from tutti.labels import OPENMIC
 from tutti.predictor import Predictor
+from tutti.tasks import get_task
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +140,93 @@ def test_single_bundle(tmp_path):
     assert single.predict(sound()).probabilities.shape == (20,)
 
 
+def stereo_sound(*gains: float, seconds: float = 1.5) -> bytes:
+    """A channel of its own tone for each gain."""
+    time = np.arange(round(seconds * 16000)) / 16000
+    tones = [gain * np.sin(2 * np.pi * 300 * (index + 1) * time) for index, gain in enumerate(gains)]
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.stack(tones, axis=1), 16000, format="WAV", subtype="FLOAT")
+    return buffer.getvalue()
+
+
+def test_a_stereo_model_hears_both_sides_and_mono_on_both(tmp_path):
+    from tutti.audio.decode import decode, mono, resample
+    from tutti.frontends.base import create_front_end
+
+    write_test_bundle(tmp_path / "net", "test_stereo")
+    stereo = Predictor.from_path(tmp_path / "net")
+    stereo.warm_up()
+    sides, swapped = stereo_sound(0.5, 0.1, seconds=1.0), stereo_sound(0.1, 0.5, seconds=1.0)
+    assert not np.allclose(stereo.predict(sides).probabilities, stereo.predict(swapped).probabilities, atol=1e-3)
+
+    front_end = create_front_end(SidesConfig())
+    surround = stereo_sound(*np.linspace(0.1, 0.6, 6), seconds=1.0)
+    for data in (sound(1.0), surround):
+        one = resample(mono(decode(data, where="x").samples), 16000, 8000)
+        features = front_end(torch.from_numpy(np.stack([one, one]))[None]).numpy()
+        expected = stereo.predict_features({SidesConfig().key: features})[0]
+        np.testing.assert_allclose(stereo.predict(data).probabilities, expected, atol=1e-5)
+    both = resample(decode(sides, where="x").samples, 16000, 8000)
+    expected = stereo.predict_features({SidesConfig().key: front_end(torch.from_numpy(both)[None]).numpy()})[0]
+    np.testing.assert_allclose(stereo.predict(sides).probabilities, expected, atol=1e-5)
+
+
+def test_stereo_and_mono_members_share_a_recording(tmp_path):
+    write_test_bag(tmp_path, weights={"test_net": 0.5, "test_stereo": 0.5})
+    bag = Predictor.from_path(tmp_path)
+    answers = bag.predict_batch([stereo_sound(0.5, 0.1, seconds=3.2), sound(1.0), stereo_sound(0.1, 0.1, 0.3)])
+    assert [len(answer.starts_s) for answer in answers] == [4, 1, 2]
+    parts = [
+        Predictor.from_path(tmp_path / "members" / name).predict(sound(1.0)) for name in ("test_net", "test_stereo")
+    ]
+    expected = (parts[0].probabilities + parts[1].probabilities) / 2
+    np.testing.assert_allclose(answers[1].probabilities, expected, atol=1e-6)
+
+
+def test_labels_that_exclude_each_other_share_a_probability_of_one(tmp_path):
+    write_test_bundle(tmp_path / "net", "test_exclusive")
+    exclusive = Predictor.from_path(tmp_path / "net")
+    assert (exclusive.task, exclusive.labels) == (get_task("irmas-4"), get_task("irmas-4").labels)
+    answer = exclusive.predict(sound(2.5))
+    assert answer.probabilities.shape == (4,)
+    np.testing.assert_allclose(answer.window_probabilities.sum(axis=1), 1, atol=1e-6)
+    write_test_bundle(tmp_path / "pairs", "test_pairs")
+    pairs = Predictor.from_path(tmp_path / "pairs")
+    rows = np.random.default_rng(0).standard_normal((5, BANDS)).astype(np.float32)
+    logits = torch.logit(torch.from_numpy(pairs.predict_features({BandsConfig().key: rows}))).numpy()
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(exclusive.predict_features({BandsConfig().key: rows}), expected, atol=1e-5)
+
+
+def test_frames_have_answers_of_their_own_and_recordings_those_of_windows(tmp_path):
+    write_test_bundle(tmp_path / "net", "test_frames")
+    framed = Predictor.from_path(tmp_path / "net")
+    framed.warm_up()
+    key = FramedConfig().key
+    rows = np.random.default_rng(0).standard_normal((11, FRAMES, BANDS)).astype(np.float32)
+    answers = framed.predict_features({key: rows})
+    assert answers.shape == (11, FRAMES, 12)
+    np.testing.assert_allclose(framed.predict_features({key: rows[:3]}), answers[:3], atol=1e-6)
+    assert framed.predict_features({key: rows[:0]}).shape == (0, 0, 12)
+
+    answer = framed.predict(sound(2.5))
+    assert answer.window_probabilities.shape == (3, 12)
+    assert {item["name"] for item in answer.to_dict()["instruments"]} == set(get_task("musicnet-frames").labels)
+    short = framed.predict(sound(0.5))
+    whole = framed.predict(sound(1.0)).probabilities
+    # The tone is the same throughout, so half a window of it is judged as a whole one, silence behind it or not.
+    np.testing.assert_allclose(short.probabilities, whole, atol=0.05)
+
+
+def test_a_member_of_another_task(tmp_path):
+    write_test_bag(tmp_path, weights={"test_exclusive": 1.0})
+    text = (tmp_path / BAG).read_text()
+    (tmp_path / BAG).write_text(text.replace("task: irmas-4", "task: irmas-pairs"))
+    with pytest.raises(ArtifactMismatch, match="has another task") as caught:
+        Predictor.from_path(tmp_path)
+    assert (caught.value.got, caught.value.expected) == ("irmas-4", "irmas-pairs")
+
+
 def test_exchanged_member(tmp_path):
     write_test_bag(tmp_path)
     write_test_bundle(tmp_path / "members" / "test_net", seed=9)
@@ -170,6 +268,7 @@ import resource, sys
 from pathlib import Path
 import tests.tiny
 from tutti.predictor import Predictor
+from tutti.tasks import get_task
 predictor = Predictor.from_path(Path(sys.argv[1]))
 predictor.predict(Path(sys.argv[2]))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,7 +1,8 @@
-"""A front end and two models that take no time, and bundles and bags of them, for tests of what builds on them."""
+"""Front ends and models that take no time, and bundles and bags of them, for tests of what builds on them."""
 
 import io
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import soundfile
@@ -16,9 +17,11 @@ from tutti.frontends.base import FrontEnd, FrontEndConfig, register_front_end
 from tutti.labels import OPENMIC
 from tutti.models.registry import Preset, get_model, register_model
 from tutti.models.rf import ForestModel
+from tutti.tasks import get_task
 
 WINDOW = WindowPolicy(length_s=1.0, hop_s=1.0)
 BANDS = 16
+FRAMES = 10
 
 
 class BandsConfig(FrontEndConfig):
@@ -35,21 +38,60 @@ class Bands(FrontEnd):
 
     def forward(self, samples: Tensor) -> Tensor:
         Bands.calls += 1
-        power = torch.fft.rfft(samples).abs().square()
-        return torch.stack([band.mean(dim=1) for band in power.tensor_split(BANDS, dim=1)], dim=1).clamp_min(1e-6).log()
+        return _bands(samples)
 
 
-_PRESETS = {
-    size: Preset(
-        front_end=BandsConfig(),
-        options={"hidden": hidden},
-        input_shape=(BANDS,),
-        trainable_params=None,
-        total_params=None,
-        window=WINDOW,
-    )
-    for size, hidden in (("mini", 8), ("paper", 32))
-}
+class SidesConfig(FrontEndConfig):
+    kind: str = "test_sides"
+    sample_rate: int = 8000
+    channels: ClassVar[int] = 2
+
+
+@register_front_end("test_sides")
+class Sides(FrontEnd):
+    """The same of the left and of the right channel, [batch, 2 * BANDS]."""
+
+    Config = SidesConfig
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return _bands(samples).flatten(1)
+
+
+class FramedConfig(FrontEndConfig):
+    kind: str = "test_framed"
+    sample_rate: int = 8000
+
+
+@register_front_end("test_framed")
+class Framed(FrontEnd):
+    """The same of each of FRAMES equal pieces, [batch, FRAMES, BANDS]."""
+
+    Config = FramedConfig
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return _bands(samples.unflatten(1, (FRAMES, -1)))
+
+
+def _bands(samples: Tensor) -> Tensor:
+    power = torch.fft.rfft(samples).abs().square()
+    return torch.stack([band.mean(dim=-1) for band in power.tensor_split(BANDS, dim=-1)], dim=-1).clamp_min(1e-6).log()
+
+
+def _presets(front_end: FrontEndConfig, input_shape: tuple[int, ...]) -> dict[str, Preset]:
+    return {
+        size: Preset(
+            front_end=front_end,
+            options={"hidden": hidden},
+            input_shape=input_shape,
+            trainable_params=None,
+            total_params=None,
+            window=WINDOW,
+        )
+        for size, hidden in (("mini", 8), ("paper", 32))
+    }
+
+
+_PRESETS = _presets(BandsConfig(), (BANDS,))
 
 
 @register_model("test_net", family="network", presets=_PRESETS, summary="for tests", paper="none")
@@ -62,7 +104,33 @@ def test_forest(*, n_classes: int, hidden: int) -> ForestModel:
     return ForestModel(n_classes=n_classes)
 
 
-test_net.__test__ = test_forest.__test__ = False  # type: ignore[attr-defined]
+@register_model(
+    "test_stereo",
+    family="network",
+    presets=_presets(SidesConfig(), (2 * BANDS,)),
+    summary="for tests",
+    paper="none",
+)
+def test_stereo(*, n_classes: int, hidden: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(2 * BANDS, hidden), nn.ReLU(), nn.Linear(hidden, n_classes))
+
+
+@register_model("test_exclusive", family="network", task="irmas-4", presets=_PRESETS, summary="for tests", paper="none")
+@register_model("test_pairs", family="network", task="irmas-pairs", presets=_PRESETS, summary="for tests", paper="none")
+@register_model(
+    "test_frames",
+    family="network",
+    task="musicnet-frames",
+    presets=_presets(FramedConfig(), (FRAMES, BANDS)),
+    summary="for tests",
+    paper="none",
+)
+def test_layers(*, n_classes: int, hidden: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(BANDS, hidden), nn.ReLU(), nn.Linear(hidden, n_classes))
+
+
+for _factory in (test_net, test_forest, test_stereo, test_layers):
+    _factory.__test__ = False  # type: ignore[attr-defined]
 
 
 def fitted_forest(seed: int = 0, features: int = BANDS) -> ForestModel:
@@ -87,7 +155,6 @@ def write_test_bundle(folder: Path, name: str = "test_net", preset: str = "mini"
         model=model,
         entry=entry,
         preset=preset,
-        labels=OPENMIC,
         metrics={"map": 0.5},
         started_from="random",
         provenance={"seed": seed},
@@ -95,9 +162,9 @@ def write_test_bundle(folder: Path, name: str = "test_net", preset: str = "mini"
     )
 
 
-def write_test_bag(folder: Path, *, seed: int = 0) -> Bag:
-    """A bag of a network (0.7) and a forest (0.3) that share their front end."""
-    return _write_bag(folder, {"test_net": 0.7, "test_forest": 0.3}, WINDOW, seed)
+def write_test_bag(folder: Path, *, seed: int = 0, weights: dict[str, float] | None = None) -> Bag:
+    """A bag of a network (0.7) and a forest (0.3) that share their front end, or of others."""
+    return _write_bag(folder, weights or {"test_net": 0.7, "test_forest": 0.3}, WINDOW, seed)
 
 
 def write_real_bag(folder: Path, *, seed: int = 0) -> Bag:
@@ -106,9 +173,13 @@ def write_real_bag(folder: Path, *, seed: int = 0) -> Bag:
     generator = np.random.default_rng(seed)
     clips = 12
     numbers = np.arange(clips)
+    clip_ids = np.array([f"openmic/{number}" for number in numbers], object)
     save_predictions(
         Predictions(
-            clip_id=np.array([f"openmic/{number}" for number in numbers], object),
+            names=OPENMIC,
+            clip_id=clip_ids,
+            frame=np.zeros(clips, np.int32),
+            group=clip_ids,
             dataset=np.array(["openmic"] * clips, object),
             split=np.array(["valid", "test"] * (clips // 2), object),
             synthetic=np.ones(clips, bool),
@@ -122,7 +193,7 @@ def write_real_bag(folder: Path, *, seed: int = 0) -> Bag:
 
 
 def _write_bag(folder: Path, weights: dict[str, float], window: WindowPolicy, seed: int) -> Bag:
-    members = []
+    members, task = [], get_task(get_model(next(iter(weights))).task)
     for name, weight in weights.items():
         write_test_bundle(folder / "members" / name, name, seed=seed)
         digest = bundle_digest(folder / "members" / name)
@@ -130,9 +201,10 @@ def _write_bag(folder: Path, weights: dict[str, float], window: WindowPolicy, se
     bag = Bag(
         name="test-ensemble",
         version="1.0",
+        task=task.name,
         members=tuple(members),
-        thresholds=dict.fromkeys(OPENMIC, 0.4),
-        labels=OPENMIC,
+        thresholds=dict.fromkeys(task.labels, 0.4),
+        labels=task.labels,
         window=window,
         metrics={"map": 0.6},
         data={"name": "generated noise", "synthetic": True, "sha256": "0" * 64},

@@ -1,8 +1,8 @@
 """Measures one model on the validation and test clips.
 
 Predicts with the same code as the server, from the stored features, and writes the predictions, a table per class and
-the metrics with their confidence intervals. Test clips are OpenMIC's; without any, the test mixtures. The bundle may be
-an ensemble, too, such as a champion that is to be judged on new data.
+the metrics with their confidence intervals. Test clips are those of the model's task; without any, the test mixtures.
+The bundle may be an ensemble, too, such as a champion that is to be judged on new data.
 """
 
 from dataclasses import dataclass
@@ -47,12 +47,14 @@ def run(inputs: Inputs, outputs: Outputs, params: Config) -> dict[str, Any]:
     from tutti.training.feature_store import FeatureStore
 
     predictor = Predictor.from_path(inputs.bundle)
-    if inputs.model in params.models and predictor.name != inputs.model:
-        raise ArtifactMismatch(f"{inputs.bundle} is of another model", got=predictor.name, expected=inputs.model)
-    store = FeatureStore.open(inputs.features)
+    if inputs.model in params.models and predictor.name != params.registry_name(inputs.model):
+        expected = params.registry_name(inputs.model)
+        raise ArtifactMismatch(f"{inputs.bundle} is of another model", got=predictor.name, expected=expected)
+    store = FeatureStore.open(inputs.features, predictor.task.name)
     predictions = predict_clips(predictor, store)
     measured = {
-        split: summarise(predictions.of(split), predictor.thresholds, params.evaluate, params.seed) for split in SPLITS
+        split: summarise(predictions.of(split), predictor.thresholds, predictor.task, params.evaluate, params.seed)
+        for split in SPLITS
     }
     document = {
         "model": inputs.model,

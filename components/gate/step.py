@@ -31,6 +31,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Config) -> dict[str, Any]:
     """Judges the candidate; returns the decision.
 
     Raises:
+        ConfigError: A class floor is of no class of the ensemble's task.
         ArtifactMismatch: The ensemble is not the one that was selected.
         DataError: Its predictions cannot be read.
     """

@@ -1,7 +1,7 @@
 """Chooses the ensemble: its members, their weights and the thresholds.
 
-Searches the weights on validation clips alone, with the models of params.yaml, and tunes a threshold per class. Then,
-with nothing left to choose, measures the ensemble and the best single model on the test clips.
+Searches the weights on validation clips alone, with the models that params.yaml names, and tunes a threshold per class.
+Then, with nothing left to choose, measures the ensemble and the best single model on the test clips.
 """
 
 from dataclasses import dataclass
@@ -32,14 +32,15 @@ def run(inputs: Inputs, outputs: Outputs, params: Config) -> dict[str, Any]:
     """Selects the ensemble; returns its metrics document.
 
     Raises:
-        ArtifactMismatch: A bundle is not the one that was evaluated.
+        ArtifactMismatch: A bundle is not the one that was evaluated, or two models are of different tasks.
+        ConfigError: A model cannot listen to recordings, since its input only comes with its dataset.
         DataError: A model was not trained or not evaluated, or validation has too few labels.
     """
     from tutti.evaluation.selection import read_trained, write_ensemble
     from tutti.evaluation.summary import metrics_of
     from tutti.files import write_json
 
-    trained = read_trained(inputs.models, inputs.evaluations, params.models)
+    trained = read_trained(inputs.models, inputs.evaluations, params.select.models)
     document = write_ensemble(trained, outputs.ensemble, params)
     write_json(outputs.metrics, metrics_of(document))
     return document

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tutti.audio.windows import WindowPolicy
 from tutti.errors import ArtifactMismatch
 from tutti.files import sha256_file, write_text
+from tutti.tasks import check_labels
 
 BAG = "bag.yaml"
 
@@ -46,9 +47,10 @@ class Bag(BaseModel):
         format: Version of this layout.
         name: Name of the ensemble.
         version: Its version.
+        task: What it decides, a name in `tutti.tasks`; ensembles from before there were tasks are of ``openmic-20``.
         members: Its members; their weights sum to 1.
         thresholds: Probability from which each class counts as present.
-        labels: Class names in output order.
+        labels: Class names in output order: those of the task.
         window: How recordings are cut, the same for every member.
         metrics: Results on the validation split.
         data: On which data: name, synthetic or not, SHA-256.
@@ -60,6 +62,7 @@ class Bag(BaseModel):
     format: Literal[1] = 1
     name: str
     version: str
+    task: str = "openmic-20"
     members: tuple[Member, ...] = Field(min_length=1)
     thresholds: dict[str, float]
     labels: tuple[str, ...] = Field(min_length=1)
@@ -70,6 +73,7 @@ class Bag(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Bag":
+        check_labels(self.task, self.labels)
         if set(self.thresholds) != set(self.labels):
             raise ValueError("thresholds and labels name different classes")
         names = [member.name for member in self.members]

@@ -18,6 +18,7 @@ from tutti.errors import ArtifactMismatch, ConfigError
 from tutti.files import atomic_folder, sha256_file, write_json, write_text
 from tutti.frontends.base import FrontEndConfig, parse_front_end
 from tutti.models.registry import ModelEntry, get_model
+from tutti.tasks import check_labels, get_task
 from tutti.trees import Trees
 
 CONTRACT = "contract.json"
@@ -33,11 +34,12 @@ class Contract(BaseModel):
         format: Version of this layout.
         model: Registered name of the model.
         family: ``network`` or ``forest``.
-        preset: Its size, ``paper`` or ``mini``.
+        task: What it decides, a name in `tutti.tasks`; contracts from before there were tasks are of ``openmic-20``.
+        preset: Its size, such as ``paper`` or ``mini``.
         front_end: Full configuration of the front end.
         front_end_digest: Its digest; another front end would feed the weights with other numbers.
         window: How recordings are cut.
-        labels: Class names in output order.
+        labels: Class names in output order: those of the task.
         thresholds: Probability from which each class counts as present.
         files: SHA-256 of every other file of the bundle.
         metrics: Results on the validation split.
@@ -50,6 +52,7 @@ class Contract(BaseModel):
     format: Literal[1] = 1
     model: str
     family: Literal["network", "forest"]
+    task: str = "openmic-20"
     preset: str
     front_end: dict[str, Any]
     front_end_digest: str
@@ -63,6 +66,7 @@ class Contract(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Contract":
+        check_labels(self.task, self.labels)
         if len(self.thresholds) != len(self.labels):
             raise ValueError(f"{len(self.thresholds)} thresholds for {len(self.labels)} labels")
         if WEIGHTS[self.family] not in self.files:
@@ -79,7 +83,8 @@ class LoadedBundle:
 
     Attributes:
         contract: Its contract.
-        model: A torch module in evaluation mode (logits [batch, labels]) or the trees of its forests.
+        model: A torch module in evaluation mode (logits [batch, labels], or [batch, frames, labels]) or the trees of
+            its forests.
         front_end: Configuration of its front end.
         digest: SHA-256 of its contract.
     """
@@ -96,7 +101,6 @@ def write_bundle(
     model: Any,
     entry: ModelEntry,
     preset: str,
-    labels: Sequence[str],
     metrics: Mapping[str, float],
     started_from: str,
     provenance: dict[str, Any],
@@ -107,10 +111,9 @@ def write_bundle(
 
     Args:
         folder: The bundle; replaced when it exists.
-        model: A torch module, or for a forest a `tutti.models.rf.ForestModel`.
-        entry: The model's registry entry.
+        model: A torch module, or for a forest what has `to_trees`, such as a `tutti.models.rf.ForestModel`.
+        entry: The model's registry entry; the labels are those of its task.
         preset: The preset it was built from.
-        labels: Class names in output order.
         metrics: Validation results.
         started_from: Where training started.
         provenance: See `tutti.provenance.record`.
@@ -120,22 +123,23 @@ def write_bundle(
     Returns:
         The contract as written.
     """
-    chosen = entry.preset(preset)
+    chosen, labels = entry.preset(preset), get_task(entry.task).labels
     with atomic_folder(folder) as temporary:
         weights = temporary / WEIGHTS[entry.family]
         if entry.family == "network":
             _save_network(model, weights)
         else:
-            Trees.from_forests(model.forests, model.constants).save(weights)
+            model.to_trees().save(weights)
         write_text(temporary / CARD, card)
         contract = Contract(
             model=entry.name,
             family=entry.family,
+            task=entry.task,
             preset=preset,
             front_end=chosen.front_end.model_dump(mode="json"),
             front_end_digest=chosen.front_end.digest(),
             window=chosen.window,
-            labels=tuple(labels),
+            labels=labels,
             thresholds=tuple(thresholds) if thresholds is not None else (DEFAULT_THRESHOLD,) * len(labels),
             files={file.name: sha256_file(file) for file in sorted(temporary.iterdir())},
             metrics={name: float(value) for name, value in metrics.items()},

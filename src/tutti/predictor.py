@@ -8,25 +8,28 @@ depends neither on the length of a recording nor on how many there are.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tutti.audio.decode import open_stream
-from tutti.audio.stream import Window, stream_windows
+from tutti.audio.decode import open_stream, with_channels
+from tutti.audio.stream import Signal, Window, stream_windows
 from tutti.audio.windows import WindowPolicy
 from tutti.bag import BAG, Bag, bag_digest, read_bag
 from tutti.bundle import LoadedBundle, bundle_digest, read_bundle
 from tutti.errors import ArtifactMismatch, ConfigError, TuttiError
-from tutti.frontends.base import FrontEnd, FrontEndConfig, create_front_end
+from tutti.frontends.base import FrontEnd, FrontEndConfig, create_front_end, require_listening
+from tutti.tasks import Task, get_task
 from tutti.trees import Trees
 
 #: Windows computed at a time.
 CHUNK = 8
 _MIN_HOP_S = 0.05
 _DIGITS = 6
+
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Predictor:
         name: Name of the model or ensemble.
         version: Version of the ensemble, or the preset of a single model.
         digest: SHA-256 of the contract or of ``bag.yaml``.
+        task: What it decides; all members decide the same.
         labels: The classes, in output order.
         thresholds: Probability from which each class counts as present.
         window: How recordings are cut.
@@ -109,8 +113,8 @@ class Predictor:
         name: str,
         version: str,
         digest: str,
+        task: Task,
         members: Sequence[tuple[float, LoadedBundle]],
-        labels: tuple[str, ...],
         thresholds: tuple[float, ...],
         window: WindowPolicy,
         device: str,
@@ -118,7 +122,8 @@ class Predictor:
         self.name = name
         self.version = version
         self.digest = digest
-        self.labels = labels
+        self.task = task
+        self.labels = task.labels
         self.thresholds = thresholds
         self.window = window
         self._device = torch.device(device)
@@ -153,8 +158,8 @@ class Predictor:
             name=contract.model,
             version=contract.preset,
             digest=bundle.digest,
+            task=get_task(contract.task),
             members=[(1.0, bundle)],
-            labels=contract.labels,
             thresholds=contract.thresholds,
             window=contract.window,
             device=device,
@@ -175,20 +180,18 @@ class Predictor:
                 )
             bundle = read_bundle(path)
             for what, own, shared in (
-                ("classes", bundle.contract.labels, bag.labels),
-                ("windows", bundle.contract.window, bag.window),
+                ("another task", bundle.contract.task, bag.task),
+                ("other windows", bundle.contract.window, bag.window),
             ):
                 if own != shared:
-                    raise ArtifactMismatch(
-                        f"the member {member.name} of {folder} has other {what}", got=own, expected=shared
-                    )
+                    raise ArtifactMismatch(f"the member {member.name} of {folder} has {what}", got=own, expected=shared)
             members.append((member.weight, bundle))
         return cls(
             name=bag.name,
             version=bag.version,
             digest=bag_digest(folder),
+            task=get_task(bag.task),
             members=members,
-            labels=bag.labels,
             thresholds=tuple(bag.thresholds[label] for label in bag.labels),
             window=bag.window,
             device=device,
@@ -201,23 +204,41 @@ class Predictor:
             features: For each key of ``front_ends`` an array [n, ...], converted to float32.
 
         Returns:
-            float32 [n, labels] in [0, 1]: the weighted mean of the members.
+            float32 [n, labels] in [0, 1], the weighted mean of the members; [n, frames, labels] where every frame has
+            labels of its own.
         """
         count = len(next(iter(features.values())))
-        result = np.empty((count, len(self.labels)), np.float32)
+        parts = []
         for first in range(0, count, CHUNK):
             chunk = {
                 key: torch.from_numpy(np.array(features[key][first : first + CHUNK], dtype=np.float32)).to(self._device)
                 for key in self.front_ends
             }
-            result[first : first + CHUNK] = _in_halves(self._mean, chunk)
-        return result
+            parts.append(_in_halves(self._mean, chunk))
+        if not parts:
+            return np.zeros((0, 0, len(self.labels)) if self.task.frames else (0, len(self.labels)), np.float32)
+        return np.concatenate(parts)
+
+    def require_listening(self) -> None:
+        """Checks that it can be given recordings; evaluation with `predict_features` needs no more than features.
+
+        Raises:
+            ConfigError: The input of a member only comes with its dataset.
+        """
+        require_listening(f"the model {self.name} ({self.version})", self.front_ends.values())
 
     def warm_up(self) -> None:
-        """Computes one window of noise, so that a model that cannot answer fails now and the first answer is quick."""
-        noise = np.random.default_rng(0).standard_normal(self.window.length(48_000)).astype(np.float32)
+        """Computes one window of noise, so that a model that cannot answer fails now and the first answer is quick.
+
+        Raises:
+            ConfigError: See `require_listening`.
+            ArtifactMismatch: The answer is no number.
+        """
+        self.require_listening()
+        noise = np.random.default_rng(0).standard_normal((1, self.window.length(48_000))).astype(np.float32)
         samples = {
-            config.sample_rate: self.window.fit(noise, config.sample_rate) for config in self.front_ends.values()
+            (rate, channels): self.window.fit(with_channels(noise, channels), rate)
+            for rate, channels in (config.signal for config in self.front_ends.values())
         }
         probabilities = self._predict_windows([Window(0.0, self.window.length_s, samples)])
         if not np.isfinite(probabilities).all():
@@ -230,6 +251,9 @@ class Predictor:
     ) -> Prediction:
         """What plays in one recording.
 
+        Where every frame has labels of its own, a window's probabilities are the means over its frames, so that the
+        answer has the same form; windows of a shorter ``hop_s`` make a finer timeline.
+
         Args:
             source: The file's bytes or its path.
             max_seconds: Longest recording accepted, None for any.
@@ -237,7 +261,7 @@ class Predictor:
 
         Raises:
             AudioDecodeError: The recording cannot be used.
-            ConfigError: ``hop_s`` is too small.
+            ConfigError: ``hop_s`` is too small, or see `require_listening`.
         """
         answer = self.predict_batch([source], max_seconds=max_seconds, hop_s=hop_s)[0]
         if isinstance(answer, TuttiError):
@@ -256,9 +280,13 @@ class Predictor:
 
         Returns:
             For each recording its prediction, or the error that says why there is none.
+
+        Raises:
+            ConfigError: ``hop_s`` is too small, or see `require_listening`.
         """
+        self.require_listening()
         policy = self._policy(hop_s)
-        rates = {config.sample_rate for config in self.front_ends.values()}
+        signals = {config.signal for config in self.front_ends.values()}
         rows: list[list[np.ndarray]] = [[] for _ in sources]
         spans: list[list[tuple[float, float]]] = [[] for _ in sources]
         failures: dict[int, TuttiError] = {}
@@ -276,7 +304,7 @@ class Predictor:
             where = str(source) if isinstance(source, Path) else "the recording"
             try:
                 with open_stream(source, where=where, max_seconds=max_seconds, min_seconds=policy.min_s) as stream:
-                    for window in stream_windows(stream, policy, rates):
+                    for window in stream_windows(stream, policy, signals):
                         pending.append((index, window))
                         if len(pending) == CHUNK:
                             compute()
@@ -314,34 +342,41 @@ class Predictor:
         )
 
     def _predict_windows(self, windows: Sequence[Window]) -> np.ndarray:
+        """Probabilities of each window, float32 [windows, labels]."""
         samples = {
-            str(rate): torch.from_numpy(np.stack([window.samples[rate] for window in windows])).to(self._device)
-            for rate in windows[0].samples
+            signal: torch.from_numpy(np.stack([window.samples[signal] for window in windows])).to(self._device)
+            for signal in windows[0].samples
         }
-        return _in_halves(self._from_samples, samples)
+        probabilities = _in_halves(self._from_samples, samples)
+        if not self.task.frames:
+            return probabilities
+        # Frames of the padding behind a short recording say nothing about it.
+        shares = [(window.end_s - window.start_s) / self.window.length_s for window in windows]
+        counts = [max(1, round(share * probabilities.shape[1])) for share in shares]
+        return np.stack([frames[:count].mean(axis=0) for frames, count in zip(probabilities, counts, strict=True)])
 
-    def _from_samples(self, samples: dict[str, Tensor]) -> np.ndarray:
+    def _from_samples(self, samples: dict[Signal, Tensor]) -> np.ndarray:
         with torch.inference_mode():
-            features = {
-                key: module(samples[str(module.config.sample_rate)]) for key, module in self._front_ends.items()
-            }
+            features = {key: module(samples[module.config.signal]) for key, module in self._front_ends.items()}
         return self._mean(features)
 
     def _mean(self, features: dict[str, Tensor]) -> np.ndarray:
-        """Weighted mean of the members' probabilities, float32 [n, labels]."""
-        total = np.zeros((len(next(iter(features.values()))), len(self.labels)), np.float64)
+        """Weighted mean of the members' probabilities, float32 [n, labels] or [n, frames, labels]."""
+        parts = []
         for member in self._members:
             model, own = member.bundle.model, features[member.bundle.front_end.key]
             if isinstance(model, Trees):
                 probabilities = model.predict(own.cpu().numpy())
             else:
                 with torch.inference_mode():
-                    probabilities = torch.sigmoid(model(own)).float().cpu().numpy()
-            total += member.weight * probabilities
-        return total.astype(np.float32)
+                    logits = model(own)
+                    answer = torch.softmax(logits, dim=-1) if self.task.exclusive else torch.sigmoid(logits)
+                    probabilities = answer.float().cpu().numpy()
+            parts.append(member.weight * probabilities)
+        return np.stack(parts).sum(axis=0, dtype=np.float64).astype(np.float32)
 
 
-def _in_halves(compute: Callable[[dict[str, Tensor]], np.ndarray], chunk: dict[str, Tensor]) -> np.ndarray:
+def _in_halves(compute: Callable[[dict[_Key, Tensor]], np.ndarray], chunk: dict[_Key, Tensor]) -> np.ndarray:
     """Runs ``compute`` on the chunk; when the accelerator has no memory left, on halves of it, down to one row."""
     try:
         return compute(chunk)

@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.evaluation_helpers import join, make_predictions
+from tests.evaluation_helpers import as_frames, join, make_predictions
 from tutti.errors import ConfigError, DataError
 from tutti.evaluation.ensemble import align, combine, search, simplex_grid
 from tutti.evaluation.metrics import f1_macro, masked_metrics
 from tutti.evaluation.thresholds import choose_thresholds
+from tutti.labels import OPENMIC
 
 CANDIDATES = (0.2, 0.3, 0.4, 0.5)
 OPTIONS = {"step": 0.1, "thresholds": CANDIDATES, "objective": "map"}
@@ -69,7 +70,9 @@ def test_independent_members_are_better_together_and_the_table_says_so():
     assert singles.loc[singles["map"].idxmax(), f"weight_{found.best_single}"] == 1
     prob = combine([members[name].probabilities for name in found.weights], list(found.weights.values()))
     first = members["a"]
-    assert masked_metrics(prob, first.labels, first.mask, 0.5).map == pytest.approx(found.score, abs=1e-12)
+    assert masked_metrics(prob, first.labels, first.mask, 0.5, names=OPENMIC).map == pytest.approx(
+        found.score, abs=1e-12
+    )
     assert found.thresholds == tuple(choose_thresholds(prob, first.labels, first.mask, CANDIDATES))
 
 
@@ -111,7 +114,7 @@ def test_a_single_member_is_its_own_ensemble():
 def test_members_in_another_row_order_are_aligned_by_clip():
     first, second = valid(1), valid(2)
     order = np.random.default_rng(0).permutation(len(second))
-    shuffled = replace(second, **{name: getattr(second, name)[order] for name in second.__dataclass_fields__})
+    shuffled = second.take(order)
     np.testing.assert_array_equal(align({"a": first, "b": shuffled})["b"].probabilities, second.probabilities)
     assert (
         search({"a": first, "b": shuffled}, **OPTIONS).weights == search({"a": first, "b": second}, **OPTIONS).weights
@@ -126,8 +129,7 @@ def test_test_clips_cannot_take_part():
 
 def test_members_on_other_clips_or_labels_are_refused():
     first = valid(1)
-    fewer = first.of("valid")
-    fewer = replace(fewer, **{name: getattr(fewer, name)[1:] for name in fewer.__dataclass_fields__})
+    fewer = first.take(np.arange(1, len(first)))
     with pytest.raises(DataError, match="1 clip"):
         search({"a": first, "b": fewer}, **OPTIONS)
     with pytest.raises(DataError, match="labels differ"):
@@ -160,3 +162,35 @@ def test_a_standard_error_does_not_excuse_a_bad_member():
     members["inverse"] = members["good"].with_probabilities(1 - members["good"].probabilities)
     found = search(members, **OPTIONS, standard_errors=1.0, seed=1)
     assert found.weights["good"] > 0.5
+
+
+def test_frames_are_searched_by_the_counts_of_their_groups():
+    few = {"split": "valid", "skill": 0.3, "density": 0.3}
+    members = {name: as_frames(make_predictions(60, noise_seed=seed, **few), 6) for seed, name in enumerate("abc")}
+    options = {**OPTIONS, "objective": "f1_macro", "frames": True}
+    best, equal = search(members, **options), search(members, **options, standard_errors=1.0, seed=1)
+    assert sum(w**2 for w in equal.weights.values()) <= sum(w**2 for w in best.weights.values())
+    assert search(members, **{**OPTIONS, "frames": True}).score > 0
+    with pytest.raises(ConfigError, match="cannot be chosen by map"):
+        search(members, **OPTIONS, frames=True, standard_errors=1.0)
+    # A single model has no weights to choose.
+    assert search({"a": members["a"]}, **OPTIONS, frames=True, standard_errors=1.0).weights == {"a": 1.0}
+
+
+def test_the_standard_error_is_that_of_groups():
+    # The same recording ten times over is one: what ten copies seem to prove, one does not.
+    models = {"a": (0.3, 6), "b": (0.1, 7)}
+    once = {
+        name: make_predictions(30, split="valid", skill=skill, noise_seed=seed)
+        for name, (skill, seed) in models.items()
+    }
+    copies = {}
+    for name, predictions in once.items():
+        many = predictions.take(np.repeat(np.arange(30), 10))
+        clip_id = np.array([f"clip{row:04d}" for row in range(300)], object)
+        copies[name] = replace(many, clip_id=clip_id)
+    options = {**OPTIONS, "standard_errors": 1.0, "seed": 1}
+    one, grouped = search(once, **options), search(copies, **options)
+    alone = search({name: replace(many, group=many.clip_id) for name, many in copies.items()}, **options)
+    assert grouped.weights == one.weights
+    assert sum(w**2 for w in alone.weights.values()) > sum(w**2 for w in grouped.weights.values())

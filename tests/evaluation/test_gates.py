@@ -4,11 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.evaluation_helpers import make_predictions
+from tests.evaluation_helpers import as_frames, make_predictions
 from tutti.config import EvaluateParams, GateParams
-from tutti.errors import DataError, GateFailed
+from tutti.errors import ConfigError, DataError, GateFailed
 from tutti.evaluation.gates import Contender, compare, judge, require_pass
 from tutti.evaluation.metrics import masked_metrics
+from tutti.labels import OPENMIC
+from tutti.tasks import get_task
 
 LENIENT = {
     "min_map": 0.0, "min_f1_macro_two_class": 0.0, "min_class_auroc": 0.0, "max_regression": 1.0, "min_class_cells": 5,
@@ -18,7 +20,8 @@ DATA = {"name": "openmic", "synthetic": True, "sha256": "0" * 64}
 
 
 def contender(skill=0.3, noise_seed=1, digest="a" * 64, **options):
-    return Contender(digest, (0.5,) * 20, make_predictions(80, skill=skill, noise_seed=noise_seed, **options))
+    predictions = make_predictions(80, skill=skill, noise_seed=noise_seed, **options)
+    return Contender(digest, get_task("openmic-20"), (0.5,) * 20, predictions)
 
 
 def decide(candidate, champion=None, fault=None, evaluate=EVALUATE, **gate):
@@ -44,7 +47,7 @@ def failed(decision):
 
 def measured(candidate):
     clips = candidate.predictions
-    return masked_metrics(clips.probabilities, clips.labels, clips.mask, candidate.thresholds)
+    return masked_metrics(clips.probabilities, clips.labels, clips.mask, candidate.thresholds, names=OPENMIC)
 
 
 @pytest.mark.parametrize(("knob", "metric"), [("min_map", "map"), ("min_f1_macro_two_class", "f1_macro_two_class")])
@@ -97,6 +100,39 @@ def test_a_class_with_few_test_clips_is_named_but_not_held():
     assert decide(few, min_class_cells=4)["unchecked_classes"] == []
 
 
+def test_a_floor_of_a_class_that_the_task_does_not_have_is_refused():
+    with pytest.raises(ConfigError, match="class_floors names kazoo, which the task openmic-20") as caught:
+        decide(contender(), class_floors={"piano": 0.0, "kazoo": 0.5})
+    assert "accordion" in caught.value.expected
+
+
+def of_task(name, *, noise_seed=1, skill=0.3, frames=1):
+    task = get_task(name)
+    predictions = make_predictions(80, skill=skill, noise_seed=noise_seed, names=task.labels)
+    return Contender("d" * 64, task, (0.5,) * len(task.labels), as_frames(predictions, frames))
+
+
+def test_a_champion_of_another_task_is_refused_and_both_tasks_are_named():
+    decision = decide(of_task("irmas-4"), contender(digest="b" * 64))
+    assert failed(decision) == ["champion:comparable"]
+    assert "openmic-20" in decision["reasons"][0]
+    assert "irmas-4" in decision["reasons"][0]
+    # The labels of these two are the same.
+    assert failed(decide(of_task("irmas-4"), of_task("irmas-pairs"))) == ["champion:comparable"]
+
+
+def test_frames_are_compared_by_micro_f1():
+    candidate, champion = (of_task("musicnet-frames", noise_seed=seed, skill=0.1, frames=8) for seed in (1, 2))
+    decision = decide(candidate, champion)
+    assert decision["passed"]
+    assert "champion:micro_f1" in [check["name"] for check in decision["checks"]]
+    assert "map" not in decision["comparison"]
+    low = decision["comparison"]["micro_f1"]["low"]
+    assert low < 0
+    assert failed(decide(candidate, champion, max_regression=-low - 1e-3)) == ["champion:micro_f1"]
+    assert decide(candidate, candidate, max_regression=0.0)["passed"]
+
+
 def test_a_metric_that_cannot_be_measured_fails():
     candidate = contender()
     unlabelled = replace(candidate.predictions, mask=np.zeros_like(candidate.predictions.mask))
@@ -146,8 +182,7 @@ def test_a_model_against_itself_passes_without_being_better():
 def test_the_champions_rows_may_stand_in_another_order():
     candidate, champion = contender(), contender(noise_seed=2)
     order = np.random.default_rng(0).permutation(80)
-    names = champion.predictions.__dataclass_fields__
-    shuffled = replace(champion.predictions, **{name: getattr(champion.predictions, name)[order] for name in names})
+    shuffled = champion.predictions.take(order)
     assert decide(candidate, replace(champion, predictions=shuffled)) == decide(candidate, champion)
 
 

@@ -64,7 +64,7 @@ def test_f1_of_published_confusions(tp, fp, fn, expected):
     ("rows", "cells", "macro"), [(OPENMIC_ONLY, 2000, 0.5744), (WITH_SYNTHETIC, 2003, 0.6163)], ids=["OM", "SY"]
 )
 def test_every_row_and_the_macro_of_the_published_tables(rows, cells, macro):
-    metrics = masked_metrics(*predictions(list(counts_of(rows, cells)), 2220), 0.5)
+    metrics = masked_metrics(*predictions(list(counts_of(rows, cells)), 2220), 0.5, names=OPENMIC)
     for row, (precision, recall, positives, f1) in zip(metrics.per_class, rows, strict=True):
         assert row.positives == positives
         got, published = (row.precision, row.recall, row.f1), (precision, recall, f1)
@@ -85,7 +85,7 @@ def test_two_class_macro_of_the_published_forests():
         tp, fp = min(((t, f) for t in range(positives + 1) for f in range(negatives + 1)), key=distance)
         assert distance((tp, fp)) < 0.011
         counts.append((tp, fp, positives - tp, negatives - fp))
-    metrics = masked_metrics(*predictions(counts, 1000), 0.5)
+    metrics = masked_metrics(*predictions(counts, 1000), 0.5, names=OPENMIC)
     assert metrics.f1_macro_two_class == pytest.approx(0.7837, abs=0.0005)
     assert metrics.f1_macro == pytest.approx(0.705, abs=0.001)
     assert np.mean([row[2:] for row in FORESTS]) == pytest.approx(0.78375)
@@ -94,7 +94,7 @@ def test_two_class_macro_of_the_published_forests():
 def test_two_class_f1_equals_scikit_learn():
     generator = np.random.default_rng(0)
     prob, labels = generator.random((200, 20)), generator.random((200, 20))
-    metrics = masked_metrics(prob, labels, np.ones((200, 20), bool), 0.4)
+    metrics = masked_metrics(prob, labels, np.ones((200, 20), bool), 0.4, names=OPENMIC)
     for c, row in enumerate(metrics.per_class):
         assert row.f1_two_class == pytest.approx(f1_score(labels[:, c] >= 0.5, prob[:, c] >= 0.4, average="macro"))
 
@@ -102,7 +102,7 @@ def test_two_class_f1_equals_scikit_learn():
 def test_all_positive_predictor():
     positives, negatives = 30, 70
     prob, labels, mask = predictions([(positives, negatives, 0, 0)] * 20, 150)
-    metrics = masked_metrics(prob, labels, mask, 0.5)
+    metrics = masked_metrics(prob, labels, mask, 0.5, names=OPENMIC)
     assert metrics.f1_macro_two_class == pytest.approx(positives / (2 * positives + negatives))
     assert metrics.f1_macro == pytest.approx(2 * positives / (2 * positives + negatives))
     assert metrics.map == pytest.approx(0.3)
@@ -112,7 +112,7 @@ def test_all_positive_predictor():
 
 def test_a_perfect_predictor_scores_one():
     labels = np.random.default_rng(1).random((60, 20))
-    metrics = masked_metrics((labels >= 0.5).astype(float), labels, np.ones((60, 20), bool), 0.5)
+    metrics = masked_metrics((labels >= 0.5).astype(float), labels, np.ones((60, 20), bool), 0.5, names=OPENMIC)
     assert [metrics.map, metrics.f1_macro, metrics.f1_macro_two_class, metrics.auroc] == [1.0] * 4
     assert metrics.hamming == 0.0
     assert (metrics.clips, metrics.cells, metrics.skipped) == (60, 1200, ())
@@ -123,10 +123,15 @@ def test_cells_nobody_was_asked_about_change_nothing_and_inputs_stay_as_they_are
     prob, labels, mask = generator.random((80, 20)), generator.random((80, 20)), generator.random((80, 20)) < 0.3
     flipped_labels, flipped_prob = np.where(mask, labels, 1 - labels), np.where(mask, prob, 1 - prob)
     copies = prob.copy(), labels.copy(), mask.copy()
-    assert masked_metrics(flipped_prob, flipped_labels, mask, 0.5) == masked_metrics(prob, labels, mask, 0.5)
+    assert masked_metrics(flipped_prob, flipped_labels, mask, 0.5, names=OPENMIC) == masked_metrics(
+        prob, labels, mask, 0.5, names=OPENMIC
+    )
     # Sanity: asked cells do matter.
-    assert masked_metrics(prob, 1 - labels, mask, 0.5).map != masked_metrics(prob, labels, mask, 0.5).map
-    assert mean_average_precision(prob, labels, mask) == masked_metrics(prob, labels, mask, 0.5).map
+    assert (
+        masked_metrics(prob, 1 - labels, mask, 0.5, names=OPENMIC).map
+        != masked_metrics(prob, labels, mask, 0.5, names=OPENMIC).map
+    )
+    assert mean_average_precision(prob, labels, mask) == masked_metrics(prob, labels, mask, 0.5, names=OPENMIC).map
     for now, before in zip((prob, labels, mask), copies, strict=True):
         np.testing.assert_array_equal(now, before)
 
@@ -137,7 +142,7 @@ def test_classes_without_both_polarities_are_named_and_skipped():
     mask[:, 0] = False  # nobody was asked about accordion
     mask[1::2, 1] = False  # banjo has positives only
     mask[0::2, 2] = False  # bass has negatives only
-    metrics = masked_metrics(prob, labels, mask, 0.5)
+    metrics = masked_metrics(prob, labels, mask, 0.5, names=OPENMIC)
     assert metrics.skipped == ("accordion", "banjo", "bass")
     assert (metrics.map, metrics.auroc, metrics.f1_macro_two_class) == (1.0, 1.0, 1.0)
     assert np.isnan([metrics.per_class[c].ap for c in range(3)]).all()
@@ -148,7 +153,7 @@ def test_classes_without_both_polarities_are_named_and_skipped():
 
 def test_nothing_asked_is_undefined_not_zero():
     zeros = np.zeros((3, 20))
-    metrics = masked_metrics(zeros, zeros, zeros, 0.5)
+    metrics = masked_metrics(zeros, zeros, zeros, 0.5, names=OPENMIC)
     assert metrics.to_dict() == {
         "map": None, "f1_macro": None, "f1_macro_two_class": None, "auroc": None, "hamming": None,
         "clips": 0, "cells": 0, "skipped": list(OPENMIC),
@@ -166,12 +171,14 @@ def test_a_probability_equal_to_the_threshold_is_present(threshold, dtype):
 
 
 def test_a_relevance_of_one_half_is_present():
-    metrics = masked_metrics(np.ones((1, 20)), np.full((1, 20), 0.5), np.ones((1, 20), bool), 0.5)
+    metrics = masked_metrics(np.ones((1, 20)), np.full((1, 20), 0.5), np.ones((1, 20), bool), 0.5, names=OPENMIC)
     assert metrics.per_class[0].positives == 1
 
 
 def test_per_class_rows_carry_the_columns_of_the_csv():
-    row = masked_metrics(np.ones((1, 20)), np.ones((1, 20)), np.ones((1, 20)), np.linspace(0, 1, 20)).per_class[19]
+    row = masked_metrics(
+        np.ones((1, 20)), np.ones((1, 20)), np.ones((1, 20)), np.linspace(0, 1, 20), names=OPENMIC
+    ).per_class[19]
     assert list(row.to_dict()) == [
         "class", "positives", "negatives", "ap", "auroc", "f1", "f1_two_class", "precision", "recall", "threshold",
     ]  # fmt: skip
@@ -183,7 +190,7 @@ def test_probabilities_that_are_none_are_refused_with_their_place(bad):
     prob, labels = np.full((5, 20), 0.5), np.ones((5, 20))
     prob[3, 2] = bad
     with pytest.raises(DataError, match="row 3, class 2"):
-        masked_metrics(prob, labels, labels, 0.5)
+        masked_metrics(prob, labels, labels, 0.5, names=OPENMIC)
 
 
 def test_arrays_that_do_not_fit_are_refused():
@@ -193,9 +200,9 @@ def test_arrays_that_do_not_fit_are_refused():
     with pytest.raises(DataError, match="same shape"):
         f1_macro(ok[0], ok[0], ok[0], 0.5)
     with pytest.raises(DataError, match="number of classes"):
-        masked_metrics(ok[:, :9], ok[:, :9], ok[:, :9], 0.5)
+        masked_metrics(ok[:, :9], ok[:, :9], ok[:, :9], 0.5, names=OPENMIC)
     with pytest.raises(DataError, match="number of classes"):
-        masked_metrics(ok, ok, ok, [0.5] * 19)
+        masked_metrics(ok, ok, ok, [0.5] * 19, names=OPENMIC)
     with pytest.raises(DataError, match="asked label"):
-        masked_metrics(ok, ok * np.nan, ok, 0.5)
-    masked_metrics(ok, ok * np.nan, ok * 0, 0.5)  # nobody asked about those
+        masked_metrics(ok, ok * np.nan, ok, 0.5, names=OPENMIC)
+    masked_metrics(ok, ok * np.nan, ok * 0, 0.5, names=OPENMIC)  # nobody asked about those

@@ -1,11 +1,15 @@
-"""Confidence intervals of the metrics: bias-corrected percentiles over resampled clips.
+"""Confidence intervals of the metrics: bias-corrected percentiles over resampled groups of clips.
 
-Clips are drawn with replacement, whole: the cells of a clip stay together because they are judged on the same sound.
-Where clips come in groups (artists, recordings) the groups are drawn instead. Two models on the same clips are
-compared on the same draws, which cancels what is hard or easy about the clips themselves.
+Clips are not independent where they come in groups (of an artist, a song, a recording), so whole groups are drawn with
+replacement; drawing single clips would make the intervals too narrow. Two models on the same clips are compared on the
+same draws, which cancels what is hard or easy about the clips themselves.
+
+Where every frame is a row, there are millions of them, and ranking them anew for every resample would take hours.
+Thresholded metrics need only four counts per group and class, so frames have intervals of those alone; see
+`tutti.evaluation.counts`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -13,14 +17,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutti.errors import DataError
-from tutti.evaluation import ranking
+from tutti.evaluation import counts, ranking
 from tutti.evaluation.metrics import check_arrays, decide, f1_score
 from tutti.seeds import numpy_generator
 
 _NORMAL = NormalDist()
 
-#: Metrics that have intervals.
+#: Metrics that have intervals where a clip is a row.
 NAMES = ("map", "f1_macro", "f1_macro_two_class", "auroc")
+
+#: Metrics under each of several weightings of the groups: [weightings, groups] to float [weightings] by name.
+Weighted = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -38,26 +45,29 @@ class Interval:
     high: float
 
 
-def draw(clips: int, resamples: int, seed: int, *, groups: Sequence[str] | None = None) -> np.ndarray:
-    """How often each clip occurs in each resample.
+def draw(groups: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each group occurs in each resample.
 
     Args:
-        clips: Number of clips.
+        groups: Number of groups.
         resamples: Number of resamples.
         seed: The run's seed; the same seed gives the same draws.
-        groups: Group of each clip; all clips of a group are drawn together.
 
     Returns:
-        int64 [resamples, clips]; each row draws as many clips (or groups) as there are.
+        int64 [resamples, groups]; each row draws as many groups as there are.
     """
-    membership = np.arange(clips) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    units = int(membership.max()) + 1 if clips else 0
-    if not units:
+    if not groups:
         return np.zeros((resamples, 0), np.int64)
     generator = numpy_generator(seed, "evaluation", "bootstrap")
-    counts = generator.multinomial(units, np.full(units, 1 / units), size=resamples)
-    weights: np.ndarray = counts[:, membership]
-    return weights
+    return generator.multinomial(groups, np.full(groups, 1 / groups), size=resamples)
+
+
+def memberships(groups: Sequence[str] | np.ndarray) -> np.ndarray:
+    """The number of each row's group, counted in the order of their names; int [rows]."""
+    import pandas as pd
+
+    numbers: np.ndarray = pd.factorize(np.asarray(groups, object), sort=True)[0]
+    return numbers
 
 
 def resampled(
@@ -110,34 +120,38 @@ def intervals(
     mask: ArrayLike,
     thresholds: float | ArrayLike,
     *,
+    groups: Sequence[str] | np.ndarray,
     resamples: int,
     confidence: float,
     seed: int,
-    groups: Sequence[str] | None = None,
+    frames: bool = False,
+    means: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, Interval]:
     """Every metric with its bias-corrected percentile interval.
 
     Args:
-        prob: Probabilities [clips, classes] in [0, 1].
-        labels: Relevance [clips, classes], present from 0.5.
-        mask: Whether the cell was asked, bool [clips, classes].
+        prob: Probabilities [rows, classes] in [0, 1].
+        labels: Relevance [rows, classes], present from 0.5.
+        mask: Whether the cell was asked, bool [rows, classes].
         thresholds: One number, or one per class.
-        resamples: Resamples of the clips, at least 1.
+        groups: Group of each row; the rows of a group are drawn together.
+        resamples: Resamples of the groups, at least 1.
         confidence: Level, such as 0.95.
         seed: The run's seed.
-        groups: Group of each clip, None to draw single clips.
+        frames: Whether the rows are frames.
+        means: Further metrics by name that are means of a number per row, float [rows].
 
     Returns:
-        Name in ``NAMES`` to its interval; NaN where the metric is undefined.
+        Name in ``NAMES`` (of frames: in `tutti.evaluation.counts.NAMES`) or in ``means`` to its interval. Its ends are
+        NaN where the metric is undefined, or where there are fewer than two groups to draw from.
 
     Raises:
         DataError: See `tutti.evaluation.metrics.check_arrays`.
     """
-    clips = len(np.asarray(prob))
-    weights = draw(clips, resamples, seed, groups=groups)
-    whole = resampled(prob, labels, mask, thresholds, np.ones((1, clips)))
-    samples = resampled(prob, labels, mask, thresholds, weights)
-    return {name: _interval(float(whole[name][0]), samples[name], confidence) for name in NAMES}
+    numbers = memberships(groups)
+    metrics = _metrics(prob, labels, mask, thresholds, numbers, frames=frames, means=means or {})
+    whole, samples = _whole_and_samples(metrics, numbers, resamples, seed)
+    return {name: _interval(float(value[0]), samples[name], confidence) for name, value in whole.items()}
 
 
 def paired_differences(
@@ -148,27 +162,29 @@ def paired_differences(
     *,
     thresholds: float | ArrayLike,
     other_thresholds: float | ArrayLike,
+    groups: Sequence[str] | np.ndarray,
     resamples: int,
     confidence: float,
     seed: int,
-    groups: Sequence[str] | None = None,
+    frames: bool = False,
 ) -> dict[str, Interval]:
     """Every metric of ``candidate`` minus that of ``other``, with its interval over the same draws.
 
     Args:
-        candidate: Probabilities [clips, classes] in [0, 1].
-        other: Probabilities of the model it is compared with, same clips in the same order.
-        labels: Relevance [clips, classes], present from 0.5.
-        mask: Whether the cell was asked, bool [clips, classes].
+        candidate: Probabilities [rows, classes] in [0, 1].
+        other: Probabilities of the model it is compared with, same rows in the same order.
+        labels: Relevance [rows, classes], present from 0.5.
+        mask: Whether the cell was asked, bool [rows, classes].
         thresholds: The candidate's, one number or one per class.
         other_thresholds: The other model's.
-        resamples: Resamples of the clips, at least 1.
+        groups: As in `intervals`; so are the following.
+        resamples: Resamples of the groups, at least 1.
         confidence: Level, such as 0.95.
         seed: The run's seed.
-        groups: Group of each clip, None to draw single clips.
+        frames: Whether the rows are frames.
 
     Returns:
-        Name in ``NAMES`` to the difference; positive when the candidate is better.
+        Names as in `intervals` to the difference; positive when the candidate's is larger.
 
     Raises:
         DataError: The two have different shapes; see also `tutti.evaluation.metrics.check_arrays`.
@@ -177,17 +193,51 @@ def paired_differences(
         raise DataError(
             "the two models were judged on different clips", got=f"{np.shape(candidate)}, {np.shape(other)}"
         )
-    clips = len(np.asarray(candidate))
-    once, drawn = np.ones((1, clips)), draw(clips, resamples, seed, groups=groups)
-    whole, whole_other, samples, samples_other = (
-        resampled(prob, labels, mask, cuts, weights)
-        for weights in (once, drawn)
+    numbers = memberships(groups)
+    (whole, samples), (other_whole, other_samples) = (
+        _whole_and_samples(
+            _metrics(prob, labels, mask, cuts, numbers, frames=frames, means={}), numbers, resamples, seed
+        )
         for prob, cuts in ((candidate, thresholds), (other, other_thresholds))
     )
     return {
-        name: _interval(float(whole[name][0] - whole_other[name][0]), samples[name] - samples_other[name], confidence)
-        for name in NAMES
+        name: _interval(float(whole[name][0] - other_whole[name][0]), samples[name] - other_samples[name], confidence)
+        for name in whole
     }
+
+
+def _metrics(
+    prob: ArrayLike,
+    labels: ArrayLike,
+    mask: ArrayLike,
+    thresholds: float | ArrayLike,
+    numbers: np.ndarray,
+    *,
+    frames: bool,
+    means: Mapping[str, np.ndarray],
+) -> Weighted:
+    if frames:
+        grouped = counts.grouped(prob, labels, mask, thresholds, numbers)
+        return lambda weights: counts.resampled(grouped, weights)
+
+    def of(weights: np.ndarray) -> dict[str, np.ndarray]:
+        by_row = weights[:, numbers]
+        drawn = by_row.sum(axis=1)
+        found = {name: np.full(len(drawn), np.nan) for name in means}
+        for name, values in means.items():
+            np.divide(by_row @ values, drawn, out=found[name], where=drawn > 0)
+        return resampled(prob, labels, mask, thresholds, by_row) | found
+
+    return of
+
+
+def _whole_and_samples(
+    metrics: Weighted, numbers: np.ndarray, resamples: int, seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The metrics of all rows, float [1] each, and of the resamples: none where there is only one group to draw."""
+    groups = int(numbers.max(initial=-1)) + 1
+    weights = draw(groups, resamples if groups > 1 else 0, seed)
+    return metrics(np.ones((1, groups))), metrics(weights)
 
 
 def _mean_over_classes(values: np.ndarray) -> np.ndarray:
@@ -201,7 +251,7 @@ def _mean_over_classes(values: np.ndarray) -> np.ndarray:
 def _interval(value: float, samples: np.ndarray, confidence: float) -> Interval:
     """The bias-corrected percentile interval (Efron 1981).
 
-    Drawing clips with replacement repeats positives, which then rank beside themselves: average precision rises with
+    Drawing with replacement repeats positives, which then rank beside themselves: average precision rises with
     few clips, and plain percentiles would lie too high.
     """
     samples = samples[~np.isnan(samples)]

@@ -11,6 +11,7 @@ from tutti.evaluation.gates import Contender
 from tutti.evaluation.predictions import load_predictions
 from tutti.evaluation.selection import PREDICTIONS
 from tutti.files import sha256_file
+from tutti.tasks import get_task
 
 #: Names the champion: ``digest`` of its bag and ``path`` of its folder below the registry.
 POINTER = "champion.json"
@@ -83,4 +84,6 @@ def read_champion(registry: Path | None) -> tuple[Contender | None, str | None]:
 
 def _contender(folder: Path, bag: Bag) -> Contender:
     thresholds = tuple(bag.thresholds[name] for name in bag.labels)
-    return Contender(bag_digest(folder), thresholds, load_predictions(folder / PREDICTIONS).of("test"))
+    return Contender(
+        bag_digest(folder), get_task(bag.task), thresholds, load_predictions(folder / PREDICTIONS).of("test")
+    )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tutti.errors import ConfigError, DataError
-from tutti.evaluation import ranking
-from tutti.evaluation.bootstrap import draw, resampled
+from tutti.evaluation import counts, ranking
+from tutti.evaluation.bootstrap import draw, memberships, resampled
 from tutti.evaluation.metrics import check_arrays
 from tutti.evaluation.predictions import Predictions
 from tutti.evaluation.thresholds import Metric, choose_thresholds, shared_threshold, threshold_scores
@@ -96,6 +96,7 @@ def search(
     threshold_metric: Metric = "f1_macro",
     standard_errors: float = 0.0,
     seed: int = 0,
+    frames: bool = False,
 ) -> Selection:
     """Weights and thresholds from the members' validation clips.
 
@@ -113,6 +114,7 @@ def search(
         standard_errors: How many standard errors below the best a point may lie to be taken for its more equal
             weights; 0 takes the best, as published.
         seed: The run's seed, for the resamples behind the standard error.
+        frames: Whether the rows are frames.
 
     Returns:
         The selection and the table of all points.
@@ -120,7 +122,8 @@ def search(
     Raises:
         DataError: There is no member, members were judged on different clips, rows of another split are among them,
             or validation cannot tell points apart because no class has labels of both kinds.
-        ConfigError: See `simplex_grid` and `tutti.evaluation.thresholds.threshold_scores`.
+        ConfigError: Frames have no standard error of the objective ``map``; see also `simplex_grid` and
+            `tutti.evaluation.thresholds.threshold_scores`.
     """
     import pandas as pd
 
@@ -135,6 +138,12 @@ def search(
         )
     stack = [member.probabilities for member in clips]
     grid = simplex_grid(len(names), step)
+    if frames and standard_errors and objective == "map" and len(grid) > 1:
+        raise ConfigError(
+            "the weights of models of frames cannot be chosen by map within a standard error",
+            expected="select.objective f1_macro, or select.standard_errors 0",
+            hint="frames are too many to be ranked anew for every resample",
+        )
     rows, scores = [], []
     for weights in track(grid, "ensemble search", unit="points"):
         prob = combine(stack, weights)
@@ -145,8 +154,8 @@ def search(
     # Rounded, so that differences in the last bit do not beat the preference for equal weights.
     equality = [round(float((point**2).sum()), 12) for point in grid]
     best = min(range(len(grid)), key=lambda i: (-round(scores[i], 12), equality[i], i))
-    if standard_errors:
-        differs = _Difference(stack, labels, mask, objective, seed)
+    if standard_errors and len(grid) > 1:
+        differs = _Difference(clips, objective, seed, frames=frames)
         for i in sorted(range(len(grid)), key=lambda i: (equality[i], -scores[i], i)):
             limit = standard_errors * differs.standard_error(grid[best], rows[best], grid[i], rows[i])
             if scores[best] - scores[i] <= limit:
@@ -166,20 +175,23 @@ def search(
 
 
 class _Difference:
-    """How uncertain the difference between two points of the grid is, over the same resamples of the clips."""
+    """How uncertain the difference between two points of the grid is, over the same resamples of the groups."""
 
-    def __init__(
-        self, stack: Sequence[np.ndarray], labels: np.ndarray, mask: np.ndarray, objective: str, seed: int
-    ) -> None:
-        self._stack, self._labels, self._mask, self._objective = stack, labels, mask, objective
-        self._weights = draw(len(labels), _RESAMPLES, seed)
+    def __init__(self, clips: Sequence[Predictions], objective: str, seed: int, *, frames: bool) -> None:
+        self._stack = [member.probabilities for member in clips]
+        self._labels, self._mask, self._objective, self._frames = clips[0].labels, clips[0].mask, objective, frames
+        self._groups = memberships(clips[0].group)
+        self._weights = draw(int(self._groups.max()) + 1, _RESAMPLES, seed)
         self._drawn: dict[bytes, np.ndarray] = {}
 
     def _samples(self, weights: np.ndarray, row: Mapping[str, float]) -> np.ndarray:
         key = weights.tobytes()
         if key not in self._drawn:
-            prob = combine(self._stack, list(weights))
-            drawn = resampled(prob, self._labels, self._mask, row["threshold"], self._weights)
+            cells = combine(self._stack, list(weights)), self._labels, self._mask, row["threshold"]
+            if self._frames:
+                drawn = counts.resampled(counts.grouped(*cells, self._groups), self._weights)
+            else:
+                drawn = resampled(*cells, self._weights[:, self._groups])
             self._drawn[key] = drawn[self._objective]
         return self._drawn[key]
 
@@ -220,10 +232,7 @@ def _aligned(members: Mapping[str, Predictions]) -> list[Predictions]:
 
 
 def _map(prob: np.ndarray, present: np.ndarray, asked: np.ndarray, classes: Sequence[int]) -> float:
-    scores = [
-        ranking.average_precision(prob[asked[:, c], c], present[asked[:, c], c], np.ones((1, int(asked[:, c].sum()))))
-        for c in classes
-    ]
+    scores = [ranking.unweighted(prob[asked[:, c], c], present[asked[:, c], c])[0] for c in classes]
     return float(np.mean(scores))
 
 

@@ -1,8 +1,10 @@
 """The quality gate: floors, every class's floor, and no real loss against the champion.
 
 The gate sees test predictions only. It compares with the champion on the same clips by the paired bootstrap: what
-counts is the lower end of the interval of (candidate - champion), so a loss that the test set cannot rule out counts
-as one when it is larger than what is allowed.
+counts is the lower end of the interval of (candidate - champion) mAP, so a loss that the test set cannot rule out
+counts as one when it is larger than what is allowed. Frames are compared by micro F1, since their mAP has no interval.
+
+A candidate of another task than the champion's is refused: who asks the server would get answers about other classes.
 """
 
 from collections.abc import Sequence
@@ -10,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutti.config import EvaluateParams, GateParams
-from tutti.errors import GateFailed
+from tutti.errors import ConfigError, GateFailed
 from tutti.evaluation.bootstrap import Interval, paired_differences
 from tutti.evaluation.metrics import Metrics, finite, masked_metrics
 from tutti.evaluation.predictions import Predictions
 from tutti.evaluation.summary import difference_dict, rounded
+from tutti.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,13 @@ class Contender:
 
     Attributes:
         digest: Of its bag.
+        task: What it decides.
         thresholds: One per class.
         predictions: On the test clips.
     """
 
     digest: str
+    task: Task
     thresholds: Sequence[float]
     predictions: Predictions
 
@@ -84,10 +89,17 @@ def judge(
         (digests), ``data``.
 
     Raises:
+        ConfigError: A floor is of a class that the candidate's task does not have.
         DataError: The candidate's predictions are no probabilities.
     """
+    strange = [name for name in gate.class_floors if name not in candidate.task.labels]
+    if strange:
+        raise ConfigError(
+            f"gate.class_floors names {', '.join(strange)}, which the task {candidate.task.name} does not have",
+            expected=", ".join(candidate.task.labels),
+        )
     clips = candidate.predictions
-    metrics = masked_metrics(clips.probabilities, clips.labels, clips.mask, candidate.thresholds)
+    metrics = masked_metrics(clips.probabilities, clips.labels, clips.mask, candidate.thresholds, names=clips.names)
     checks = [
         _floor("map", "mean average precision (map)", metrics.map, gate.min_map),
         _floor(
@@ -99,12 +111,12 @@ def judge(
     ]
     class_checks, unchecked = _class_checks(metrics, gate)
     checks += class_checks
-    comparison = None
+    comparison, by = None, "micro_f1" if candidate.task.frames else "map"
     if champion_fault is None and champion is not None:
-        champion_fault = _incomparable(candidate.predictions, champion.predictions)
+        champion_fault = _incomparable(candidate, champion)
         if champion_fault is None:
             comparison = compare(candidate, champion, evaluate, seed)
-            checks.append(_regression(comparison["map"], gate.max_regression, evaluate))
+            checks.append(_regression(by, comparison[by], gate.max_regression, evaluate))
     if champion_fault is not None:
         checks.append(Check("champion:comparable", None, None, False, champion_fault))
     failed = [check for check in checks if not check.passed]
@@ -114,7 +126,7 @@ def judge(
         "reasons": [check.reason for check in failed] if failed else _held(checks, comparison, unchecked),
         "checks": [check.to_dict() for check in checks],
         "unchecked_classes": unchecked,
-        "comparison": None if comparison is None else _comparison_dict(comparison),
+        "comparison": None if comparison is None else _comparison_dict(comparison, by),
         "candidate": candidate.digest,
         "champion": champion.digest if champion is not None else None,
         "data": data,
@@ -150,9 +162,11 @@ def compare(candidate: Contender, other: Contender, params: EvaluateParams, seed
         ours.mask,
         thresholds=candidate.thresholds,
         other_thresholds=other.thresholds,
+        groups=ours.group,
         resamples=max(params.bootstrap, 1),
         confidence=params.confidence,
         seed=seed,
+        frames=candidate.task.frames,
     )
     if params.bootstrap:
         return found
@@ -181,8 +195,13 @@ def _class_checks(metrics: Metrics, gate: GateParams) -> tuple[list[Check], list
     return checks, unchecked
 
 
-def _incomparable(candidate: Predictions, champion: Predictions) -> str | None:
-    difference = candidate.difference(champion)
+def _incomparable(candidate: Contender, champion: Contender) -> str | None:
+    if candidate.task != champion.task:
+        return (
+            f"the champion's task is {champion.task.name} and the candidate's {candidate.task.name}: publish the "
+            "candidate to a registry of its own, or remove champion.json to judge it by the floors alone"
+        )
+    difference = candidate.predictions.difference(champion.predictions)
     if difference is None:
         return None
     return (
@@ -192,15 +211,15 @@ def _incomparable(candidate: Predictions, champion: Predictions) -> str | None:
     )
 
 
-def _regression(difference: Interval, allowed: float, params: EvaluateParams) -> Check:
-    name = "champion:map"
+def _regression(metric: str, difference: Interval, allowed: float, params: EvaluateParams) -> Check:
+    name = f"champion:{metric}"
     low = finite(difference.low)
     if low is None:
         return Check(
             name, None, -allowed, False, "the difference to the champion cannot be measured on these test clips"
         )
     numbers = (
-        f"map minus the champion's is {difference.value:+.3f}, {params.confidence:.0%} interval "
+        f"{metric} minus the champion's is {difference.value:+.3f}, {params.confidence:.0%} interval "
         f"{difference.low:+.3f} to {difference.high:+.3f}"
     )
     if low < -allowed:
@@ -227,6 +246,6 @@ def _held(checks: Sequence[Check], comparison: dict[str, Interval] | None, unche
     return reasons
 
 
-def _comparison_dict(comparison: dict[str, Interval]) -> dict[str, Any]:
+def _comparison_dict(comparison: dict[str, Interval], by: str) -> dict[str, Any]:
     rows = {name: difference_dict(interval) for name, interval in comparison.items()}
-    return {**rows, "significantly_better": bool(comparison["map"].low > 0)}
+    return {**rows, "significantly_better": bool(comparison[by].low > 0)}

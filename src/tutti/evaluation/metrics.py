@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutti.errors import DataError
-from tutti.labels import OPENMIC
+from tutti.evaluation import ranking
 
 #: A relevance from here on means that the instrument is present.
 PRESENT = 0.5
@@ -167,7 +167,7 @@ def mean_average_precision(prob: ArrayLike, labels: ArrayLike, mask: ArrayLike) 
         DataError: See `check_arrays`.
     """
     probabilities, present, asked = check_arrays(prob, labels, mask)
-    return _mean(_average_precision(probabilities[:, c], present[:, c], asked[:, c]) for c in range(asked.shape[1]))
+    return _mean(_ranked(probabilities[:, c], present[:, c], asked[:, c])[0] for c in range(asked.shape[1]))
 
 
 def f1_macro(prob: ArrayLike, labels: ArrayLike, mask: ArrayLike, thresholds: float | ArrayLike = 0.5) -> float:
@@ -190,15 +190,40 @@ def f1_macro(prob: ArrayLike, labels: ArrayLike, mask: ArrayLike, thresholds: fl
     return _mean(f1_score(tp, fp, fn)[asked.any(axis=0)])
 
 
+def f1_macro_two_class(
+    prob: ArrayLike, labels: ArrayLike, mask: ArrayLike, thresholds: float | ArrayLike = 0.5
+) -> float:
+    """Mean over classes of the unweighted mean of the positive's and the negative's F1 over asked cells.
+
+    Args:
+        prob: Probabilities [clips, classes] in [0, 1].
+        labels: Relevance [clips, classes], present from 0.5.
+        mask: Whether the cell was asked, bool [clips, classes].
+        thresholds: One number, or one per class.
+
+    Returns:
+        The mean over the classes that have asked cells of both polarities; NaN when none has.
+
+    Raises:
+        DataError: See `check_arrays`.
+    """
+    probabilities, present, asked = check_arrays(prob, labels, mask)
+    tp, fp, fn, tn = confusion(decide(probabilities, thresholds), present, asked)
+    both = (tp + fn > 0) & (fp + tn > 0)
+    return _mean(((f1_score(tp, fp, fn) + f1_score(tn, fn, fp)) / 2)[both])
+
+
 def masked_metrics(
     probabilities: ArrayLike,
     labels: ArrayLike,
     mask: ArrayLike,
     thresholds: float | ArrayLike = 0.5,
     *,
-    names: Sequence[str] = OPENMIC,
+    names: Sequence[str],
 ) -> Metrics:
     """All metrics of one split.
+
+    A row is a clip, or a frame where every frame has labels of its own.
 
     Args:
         probabilities: [clips, classes] in [0, 1].
@@ -226,14 +251,15 @@ def masked_metrics(
     f1 = f1_score(tp, fp, fn)
     per_class = []
     for c, name in enumerate(names):
+        ap, auroc = _ranked(prob[:, c], present[:, c], asked[:, c])
         known, both = bool(asked[:, c].any()), bool(tp[c] + fn[c] > 0 and fp[c] + tn[c] > 0)
         per_class.append(
             ClassMetrics(
                 name=name,
                 positives=int(tp[c] + fn[c]),
                 negatives=int(fp[c] + tn[c]),
-                ap=_average_precision(prob[:, c], present[:, c], asked[:, c]),
-                auroc=_auroc(prob[:, c], present[:, c], asked[:, c]),
+                ap=ap,
+                auroc=auroc,
                 f1=float(f1[c]) if known else float("nan"),
                 f1_two_class=float((f1[c] + f1_score(tn, fn, fp)[c]) / 2) if both else float("nan"),
                 precision=float(_ratio(tp, tp + fp)[c]) if known else float("nan"),
@@ -290,21 +316,9 @@ def _mean(values: Any) -> float:
     return sum(defined) / len(defined) if defined else float("nan")
 
 
-def _has_both(present: np.ndarray) -> bool:
-    return bool(present.any() and not present.all())
-
-
-def _average_precision(prob: np.ndarray, present: np.ndarray, asked: np.ndarray) -> float:
-    if not _has_both(present[asked]):
-        return float("nan")
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(present[asked], prob[asked]))
-
-
-def _auroc(prob: np.ndarray, present: np.ndarray, asked: np.ndarray) -> float:
-    if not _has_both(present[asked]):
-        return float("nan")
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(present[asked], prob[asked]))
+def _ranked(prob: np.ndarray, present: np.ndarray, asked: np.ndarray) -> tuple[float, float]:
+    """Average precision and AUROC of one class; NaN unless asked cells of both polarities are there."""
+    truth = present[asked]
+    if not truth.any() or truth.all():
+        return float("nan"), float("nan")
+    return ranking.unweighted(prob[asked], truth)

@@ -1,4 +1,4 @@
-"""Average precision and AUROC of many weightings of the same cells at once.
+"""Average precision and AUROC, of cells as they are and of many weightings of the same cells at once.
 
 scikit-learn sorts the scores anew for every call. A bootstrap asks about the same scores hundreds of times with other
 weights, so here they are sorted once and every weighting is a row of one matrix: 500 resamples of 20 classes take a
@@ -6,6 +6,27 @@ fraction of a second. Equal scores form one step of the curve, as in scikit-lear
 """
 
 import numpy as np
+
+
+def unweighted(prob: np.ndarray, present: np.ndarray) -> tuple[float, float]:
+    """Average precision and AUROC of one class from a single sort: a million cells take a fraction of a second.
+
+    Args:
+        prob: Scores, float [cells].
+        present: Truth, bool [cells], with cells of both kinds.
+
+    Returns:
+        Both numbers, equal to scikit-learn's but for rounding.
+    """
+    order = np.argsort(-prob)
+    ranked = prob[order]
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    found, seen = np.cumsum(present[order])[ends].astype(float), ends + 1.0
+    missed = seen - found
+    gained, passed = np.diff(found, prepend=0.0), np.diff(missed, prepend=0.0)
+    # A positive beats every negative below its step, and half of those on it.
+    wins = (gained * (missed[-1] - missed + passed / 2)).sum()
+    return float((gained * found / seen).sum() / found[-1]), float(wins / (found[-1] * missed[-1]))
 
 
 def average_precision(prob: np.ndarray, present: np.ndarray, weights: np.ndarray) -> np.ndarray:

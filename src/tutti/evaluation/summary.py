@@ -10,40 +10,50 @@ from tutti.errors import DataError
 from tutti.evaluation.bootstrap import Interval, intervals
 from tutti.evaluation.metrics import Metrics, finite, masked_metrics
 from tutti.evaluation.predictions import Predictions
+from tutti.evaluation.task_metrics import clip_scores, task_metrics
+from tutti.tasks import Task
 
-#: Metrics whose intervals the document carries.
-WITH_INTERVAL = ("map", "f1_macro", "f1_macro_two_class", "auroc")
+#: Metrics that people compare with their intervals.
+_COMPARED = ("map", "f1_macro_two_class", "accuracy", "label_accuracy", "exact_accuracy", "micro_f1")
 
 
 def summarise(
-    predictions: Predictions, thresholds: Sequence[float], params: EvaluateParams, seed: int
+    predictions: Predictions, thresholds: Sequence[float], task: Task, params: EvaluateParams, seed: int
 ) -> tuple[Metrics, dict[str, Any]]:
     """Metrics of one split.
 
     Args:
         predictions: The clips of the split.
         thresholds: One per class.
+        task: What they are predictions of.
         params: Resamples and level of the intervals.
         seed: The run's seed.
 
     Returns:
-        The metrics, and their JSON form: every summary metric, ``<metric>_low`` and ``<metric>_high`` where there are
-        intervals, ``clips``, ``cells`` and ``skipped``. Numbers have six decimals; an undefined one is None.
+        The metrics, and their JSON form: every summary metric, those of `tutti.evaluation.task_metrics`,
+        ``<metric>_low`` and ``<metric>_high`` where there are intervals, ``clips``, ``cells``, ``skipped`` and, of
+        frames, ``frames``. Numbers have six decimals; an undefined one is None.
     """
-    metrics = masked_metrics(predictions.probabilities, predictions.labels, predictions.mask, thresholds)
-    document = metrics.to_dict()
+    cells = predictions.probabilities, predictions.labels, predictions.mask
+    metrics = masked_metrics(*cells, thresholds, names=predictions.names)
+    own = {name: finite(value) for name, value in task_metrics(task, *cells, thresholds).items()}
+    document = metrics.to_dict() | own
+    if task.frames:
+        asked = predictions.mask.any(axis=1)
+        document |= {"clips": len(set(predictions.clip_id[asked])), "frames": metrics.clips}
     if params.bootstrap:
         found = intervals(
-            predictions.probabilities,
-            predictions.labels,
-            predictions.mask,
+            *cells,
             thresholds,
+            groups=predictions.group,
             resamples=params.bootstrap,
             confidence=params.confidence,
             seed=seed,
+            frames=task.frames,
+            means=clip_scores(task, *cells, thresholds),
         )
-        for name in WITH_INTERVAL:
-            document[f"{name}_low"], document[f"{name}_high"] = finite(found[name].low), finite(found[name].high)
+        for name, interval in found.items():
+            document[f"{name}_low"], document[f"{name}_high"] = finite(interval.low), finite(interval.high)
     return metrics, {name: rounded(value) for name, value in document.items()}
 
 
@@ -76,13 +86,13 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def metrics_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a metrics document that people compare: without digests, with intervals of the two main metrics."""
+    """The part of a metrics document that people compare: without digests, with intervals of the main metrics."""
     kept = {key: value for key, value in document.items() if key != "digest"}
     kept["data"] = {key: document["data"][key] for key in ("name", "synthetic")}
     for split in ("valid", "test"):
         kept[split] = {
             key: value
             for key, value in document[split].items()
-            if key.startswith(("map", "f1_macro_two_class")) or not key.endswith(("_low", "_high"))
+            if key.removesuffix("_low").removesuffix("_high") in _COMPARED or not key.endswith(("_low", "_high"))
         }
     return kept

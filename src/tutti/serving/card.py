@@ -5,6 +5,7 @@ from typing import Any
 
 from tutti.bag import Bag
 from tutti.bundle import Contract
+from tutti.tasks import get_task
 
 _METRICS = {
     "map": "mean average precision (`map`)",
@@ -12,6 +13,11 @@ _METRICS = {
     "f1_macro_two_class": "macro F1 over both polarities (`f1_macro_two_class`)",
     "auroc": "area under the ROC curve (`auroc`)",
     "hamming": "Hamming loss (`hamming`)",
+    "accuracy": "share of clips with the right class (`accuracy`)",
+    "label_accuracy": "share of right labels (`label_accuracy`)",
+    "exact_accuracy": "share of clips with all labels right (`exact_accuracy`)",
+    "micro_f1": "F1 over all cells (`micro_f1`)",
+    "f1_macro_present": "macro F1 of the classes that occur (`f1_macro_present`)",
 }
 
 
@@ -40,8 +46,9 @@ def package_card(
     lines = [
         f"# {bag.name} {bag.version}",
         "",
-        f"Tells which of {len(bag.labels)} instruments play in a recording, with a probability for each, for the whole",
-        f"recording and for every window of {bag.window.length_s:g} s. Digest `{digest}`.",
+        f"Tells {get_task(bag.task).summary} (the task `{bag.task}`), with a probability for each of",
+        f"{len(bag.labels)} classes, for the whole recording and for every window of {bag.window.length_s:g} s. Digest",
+        f"`{digest}`.",
         "",
         "## Members",
         "",
@@ -70,7 +77,8 @@ def package_card(
     lines += [
         "",
         f"Over {test.get('clips', 0)} clips; only cells that somebody was asked about count. The intervals are of",
-        f"level {confidence:g}, from resampled clips. Weights and thresholds were chosen on validation alone.",
+        f"level {confidence:g}, from resampled groups of clips. Weights and thresholds were chosen on validation",
+        "alone.",
         "",
         "## Data",
         "",

@@ -2,6 +2,7 @@
 
 import io
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from tutti.audio.decode import Audio, decode
 from tutti.datasets.archives import iter_members
 from tutti.errors import AudioDecodeError, DataError
 from tutti.files import write_json
-from tutti.labels import OPENMIC
+from tutti.labels import OPENMIC_INDEX
 from tutti.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -21,18 +22,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GOLDEN = "golden.json"
-#: Where golden clips are looked for, the task's own test set first.
+#: Where golden clips are looked for, after the datasets that the ensemble was judged on.
 _PREFERENCE = ("openmic", "notes", "irmas", "nsynth", "musicnet")
 
 
-def choose_clips(manifest: "pd.DataFrame", count: int) -> "pd.DataFrame":
+def choose_clips(manifest: "pd.DataFrame", count: int, judged_on: Collection[str]) -> "pd.DataFrame":
     """Test clips spread evenly over the first of the datasets that has any.
+
+    Args:
+        manifest: What validate wrote.
+        count: How many are wanted.
+        judged_on: The datasets that the ensemble was judged on, which come first.
 
     Raises:
         DataError: The manifest has no test clips.
     """
     test = manifest[manifest["split"] == "test"].sort_values("clip_id")
-    for dataset in _PREFERENCE:
+    for dataset in sorted(_PREFERENCE, key=lambda dataset: dataset not in judged_on):
         rows = test[test["dataset"] == dataset]
         if len(rows):
             return rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
@@ -56,8 +62,8 @@ def write_golden(
         predictor: What will be served.
 
     Returns:
-        The content of ``golden.json``: ``model`` and ``clips`` (``file``, ``clip_id``, ``synthetic``, ``labels``: the
-        known ones, ``answer``).
+        The content of ``golden.json``: ``model`` and ``clips`` (``file``, ``clip_id``, ``synthetic``, ``labels``: those
+        that the manifest knows, ``answer``).
 
     Raises:
         DataError: No clip can be used.
@@ -81,9 +87,9 @@ def write_golden(
                 "clip_id": row["clip_id"],
                 "synthetic": bool(synthetic.get(row["dataset"], False)),
                 "labels": {
-                    label: bool(relevance >= 0.5)
-                    for label, relevance, asked in zip(OPENMIC, row["labels"], row["mask"], strict=True)
-                    if asked
+                    label: bool(row["labels"][OPENMIC_INDEX[label]] >= 0.5)
+                    for label in predictor.labels
+                    if label in OPENMIC_INDEX and row["mask"][OPENMIC_INDEX[label]]
                 },
                 "answer": answer,
             }

@@ -60,10 +60,11 @@ def write_package(
     predictor = Predictor.from_path(ensemble)
     datasets = _datasets(manifest)
     limits = params.package
+    test = load_predictions(ensemble / PREDICTIONS).of("test")
     with atomic_folder(target) as folder:
         golden = write_golden(
             folder / "golden",
-            clips=choose_clips(load_manifest(manifest / "manifest.parquet"), limits.golden),
+            clips=choose_clips(load_manifest(manifest / "manifest.parquet"), limits.golden, set(test.dataset)),
             data=data,
             synthetic={name: bool(facts["synthetic"]) for name, facts in datasets.items()},
             predictor=predictor,
@@ -72,8 +73,7 @@ def write_package(
         profile_text = Template(profile.read_text(encoding="utf-8"))
         sizes = {"name": limits.name, "max_request_size": request_size(limits.max_seconds)}
         write_text(folder / SERVER_CONFIG, profile_text.substitute(sizes))
-        test = load_predictions(ensemble / PREDICTIONS).of("test")
-        _, metrics = summarise(test, predictor.thresholds, params.evaluate, params.seed)
+        _, metrics = summarise(test, predictor.thresholds, predictor.task, params.evaluate, params.seed)
         card = package_card(
             bag,
             bag_digest(ensemble),
