@@ -1,7 +1,7 @@
 """The step as a Kubeflow task."""
 
 from kfp import dsl
-from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
+from kfp.dsl import Artifact, Dataset, Input, Model, Output
 
 from components._kubeflow import BASE_IMAGE
 
@@ -14,16 +14,13 @@ def report(
     models: Input[Artifact],
     evaluations: Input[Artifact],
     ensemble: Input[Model],
-    metrics: Input[Artifact],
     decision: Input[Artifact],
     smoke: Input[Artifact],
-    ensemble_metrics: Input[Metrics],
     params: str,
     revision: str,
     report: Output[Artifact],
 ) -> None:
     """Writes the HTML report."""
-    from components._kubeflow import execute, joined
+    from components._kubeflow import execute
 
-    with joined(metrics, {"ensemble.json": ensemble_metrics}) as metrics:
-        execute("report", locals())
+    execute("report", locals())

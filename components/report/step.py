@@ -18,7 +18,6 @@ class Inputs:
     models: Path = described("folder of the trained bundles, one per model")
     evaluations: Path = described("folder of the evaluations, one per model")
     ensemble: Path = described("folder of the select step")
-    metrics: Path = described("folder of the metrics, one JSON per model and one of the ensemble")
     decision: Path = described("JSON of the gate step")
     docs: Path | None = described("folder of the data docs, linked from the page", optional=True)
     smoke: Path | None = described("JSON of the smoke step; the page says so when there is none yet", optional=True)
@@ -49,7 +48,6 @@ def run(inputs: Inputs, outputs: Outputs, params: Config) -> dict[str, Any]:
         models=inputs.models,
         evaluations=inputs.evaluations,
         ensemble=inputs.ensemble,
-        metrics=inputs.metrics,
         decision=inputs.decision,
         smoke=inputs.smoke,
         params=params,

@@ -12,6 +12,7 @@ from tutti.bag import Bag, Member, write_bag
 from tutti.bundle import WEIGHTS, Contract
 from tutti.datasets.manifest import COLUMNS, save_manifest
 from tutti.evaluation.metrics import masked_metrics
+from tutti.evaluation.predictions import Predictions, save_predictions
 from tutti.labels import OPENMIC
 from tutti.models import get_model
 
@@ -69,14 +70,21 @@ def _predictions(random: np.random.Generator, manifest: pd.DataFrame, skill: flo
     logits = skill * np.where(labels > 0.5, 1, -1) + random.normal(0, 1.2, labels.shape) - 0.2
     rows["probabilities"] = list((1 / (1 + np.exp(-logits))).astype(np.float32))
     rows["synthetic"] = True
-    return rows[["clip_id", "dataset", "split", "synthetic", "probabilities", "labels", "mask"]]
+    return rows[["clip_id", "group", "dataset", "split", "synthetic", "probabilities", "labels", "mask"]]
 
 
-def _write_scores(
-    folder: Path, metrics_file: Path, name: str, predictions: pd.DataFrame, thresholds: list[float]
-) -> None:
+def _write_scores(folder: Path, name: str, predictions: pd.DataFrame, thresholds: list[float]) -> None:
     folder.mkdir(parents=True)
-    predictions.to_parquet(folder / "predictions.parquet", index=False)
+    save_predictions(
+        Predictions(
+            names=OPENMIC,
+            frame=np.zeros(len(predictions), np.int32),
+            **{name: predictions[name].to_numpy(object) for name in ("clip_id", "group", "dataset", "split")},
+            synthetic=predictions["synthetic"].to_numpy(bool),
+            **{name: np.stack(predictions[name].to_list()) for name in ("probabilities", "labels", "mask")},
+        ),
+        folder / "predictions.parquet",
+    )
     metrics: dict[str, Any] = {
         "model": name, "preset": "mini", "data": {"name": "openmic", "synthetic": True, "sha256": "ab" * 32},
     }  # fmt: skip
@@ -84,13 +92,13 @@ def _write_scores(
     for split in ("valid", "test"):
         rows = predictions[predictions["split"] == split]
         arrays = [np.stack(rows[column].to_list()) for column in ("probabilities", "labels", "mask")]
-        found = masked_metrics(*arrays, np.array(thresholds))
+        found = masked_metrics(*arrays, np.array(thresholds), names=OPENMIC)
         metrics[split] = found.to_dict()
         for key in ("map", "f1_macro_two_class"):
             value = metrics[split][key]
             metrics[split][f"{key}_low"], metrics[split][f"{key}_high"] = value - 0.06, min(1.0, value + 0.05)
         classes += [{**row.to_dict(), "split": split} for row in found.per_class]
-    _write(metrics_file, metrics)
+    _write(folder / "evaluation.json", metrics)
     pd.DataFrame(classes).to_csv(folder / "per_class.csv", index=False)
 
 
@@ -158,14 +166,14 @@ def write_run(root: Path, *, mixtures: bool = True, smoke: bool = True, seed: in
         pd.DataFrame({"filename": [f"mix_{i:05d}.wav" for i in range(110)], "polyphony": polyphony}).to_csv(
             mixed / "labels.csv", index=False
         )
-    metrics, evaluations = root / "reports/metrics", root / "artifacts/evaluation"
+    evaluations = root / "artifacts/evaluation"
     for name, skill in MODELS.items():
         predictions = _predictions(random, manifest, skill)
-        _write_scores(evaluations / name, metrics / f"{name}.json", name, predictions, [0.5] * 20)
+        _write_scores(evaluations / name, name, predictions, [0.5] * 20)
         _write_model(root / "artifacts/models" / name, name, random)
     ensemble = root / "artifacts/ensemble"
     thresholds = [(0.3, 0.4, 0.5, 0.6)[index % 4] for index in range(20)]
-    _write_scores(ensemble, metrics / "ensemble.json", "ensemble", _predictions(random, manifest, 0.9), thresholds)
+    _write_scores(ensemble, "ensemble", _predictions(random, manifest, 0.9), thresholds)
     weights = {"cbam_cnn": 0.2, "passt": 0.5, "rf": 0.3}
     members = [Member(name=n, path=f"members/{n}", digest="aa" * 32, weight=w) for n, w in weights.items()]
     bag = Bag(
@@ -199,7 +207,6 @@ def write_run(root: Path, *, mixtures: bool = True, smoke: bool = True, seed: in
         "models": root / "artifacts/models",
         "evaluations": evaluations,
         "ensemble": ensemble,
-        "metrics": metrics,
         "decision": root / "reports/decision.json",
         "smoke": root / "reports/smoke.json",
     }

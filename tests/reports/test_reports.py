@@ -248,7 +248,7 @@ def test_numbers_for_cells() -> None:
         (lambda p: (p["manifest"] / "datasets.json").unlink(), DataError, "datasets.json"),
         (lambda p: p["decision"].write_text("{"), DataError, "not readable JSON"),
         (lambda p: p["decision"].write_text("[]"), DataError, "holds no JSON object"),
-        (lambda p: (p["metrics"] / "rf.json").unlink(), DataError, "run the evaluate step"),
+        (lambda p: (p["evaluations"] / "rf/evaluation.json").unlink(), DataError, "run the evaluate step"),
         (lambda p: (p["evaluations"] / "rf/predictions.parquet").write_bytes(b"PAR1"), DataError, "Parquet"),
         (lambda p: (p["ensemble"] / "per_class.csv").write_text("class,split\n"), DataError, "lacks columns"),
         (lambda p: (p["ensemble"] / "bag.yaml").write_text("members: ["), ArtifactMismatch, "not YAML"),

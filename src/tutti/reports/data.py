@@ -33,7 +33,7 @@ class Scores:
 
     Attributes:
         name: Model name, or ``ensemble``.
-        metrics: What lies in reports/metrics/<name>.json.
+        metrics: The metrics document, evaluation.json.
         per_class: per_class.csv: one row per class and split.
         predictions: predictions.parquet: one row per clip.
     """
@@ -154,12 +154,12 @@ _PER_CLASS = {"class", "split", "positives", "negatives", "ap", "auroc", "f1", "
 _HISTORY = {"epoch", "train_loss", "valid_loss"}  # and valid_map where validation defines it
 
 
-def _scores(name: str, folder: Path, metrics: Path, made_by: str) -> Scores:
-    document = _json(metrics / f"{name}.json", made_by)
+def _scores(name: str, folder: Path, made_by: str) -> Scores:
+    document = _json(folder / "evaluation.json", made_by)
     test = document.get("test", {})
     if missing := [key for key in NAMES if key not in test]:
         raise DataError(
-            f"{metrics / f'{name}.json'} lacks test metrics",
+            f"{folder / 'evaluation.json'} lacks test metrics",
             got=sorted(test),
             expected=missing,
             hint=f"run {made_by} again",
@@ -172,10 +172,10 @@ def _scores(name: str, folder: Path, metrics: Path, made_by: str) -> Scores:
     )
 
 
-def _member(name: str, models: Path, evaluations: Path, metrics: Path) -> Member:
+def _member(name: str, models: Path, evaluations: Path) -> Member:
     history = models / name / "history.csv"
     return Member(
-        scores=_scores(name, evaluations / name, metrics, "evaluate"),
+        scores=_scores(name, evaluations / name, "evaluate"),
         contract=read_contract(models / name),
         history=_table(history, _HISTORY, "train") if history.exists() else None,
     )
@@ -195,7 +195,6 @@ def load_report_data(
     models: Path,
     evaluations: Path,
     ensemble: Path,
-    metrics: Path,
     decision: Path,
     smoke: Path | None,
     params: Config,
@@ -209,7 +208,6 @@ def load_report_data(
         models: Folder of bundles, one per model.
         evaluations: Folder of evaluations, one per model.
         ensemble: Folder of the select step.
-        metrics: Folder of metrics, one JSON per model and one of the ensemble.
         decision: The gate's decision.
         smoke: The smoke step's result, None or absent when it did not run yet.
         params: The parameters of the run.
@@ -221,7 +219,7 @@ def load_report_data(
     names = sorted(folder.name for folder in evaluations.iterdir() if folder.is_dir()) if evaluations.is_dir() else []
     if not names:
         raise DataError(f"there are no evaluations in {evaluations}", hint="run the evaluate step first")
-    members = [_member(name, models, evaluations, metrics) for name in names]
+    members = [_member(name, models, evaluations) for name in names]
     members.sort(key=lambda member: (-test_map(member.scores), member.scores.name))
     mixed, labels, search = mixtures / "manifest.parquet", mixtures / "labels.csv", ensemble / "search.csv"
     log.info("report: %s and their ensemble", ", ".join(names))
@@ -233,7 +231,7 @@ def load_report_data(
         mixture_labels=_table(labels, {"filename"}, "mix") if labels.exists() else None,
         validation=_json(validation, "validate"),
         models=tuple(members),
-        ensemble=_scores("ensemble", ensemble, metrics, "select"),
+        ensemble=_scores("ensemble", ensemble, "select"),
         bag=read_bag(ensemble),
         search=_table(search, set(), "select") if search.exists() else None,
         decision=_json(decision, "gate"),

@@ -1,0 +1,3 @@
+from components._command import main
+
+raise SystemExit(main("systems"))

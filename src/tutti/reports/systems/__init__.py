@@ -1,0 +1,1 @@
+"""The figures and tables of the four published systems, drawn from this run, with the published values beside them."""
