@@ -5,6 +5,7 @@ import yaml
 
 from tutti.config import Config, load_config, parse_config
 from tutti.errors import ConfigError
+from tutti.models import get_model
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
@@ -30,7 +31,6 @@ def test_the_checked_in_parameters_parse(text):
         ("per_polyphony: 20", "per_polyphony: -1", "mix.per_polyphony"),
         ("generator: published", "generator: magic", "mix.generator"),
         ("confidence: 0.95", "confidence: 1.5", "evaluate.confidence"),
-        ("class_floors: {}", "class_floors: {kazoo: 0.5}", "gate"),
         ("class_floors: {}", "class_floors: {piano: 2.0}", "gate"),
         ("  name: tutti", "  name: ../etc", "package.name"),
         ("forest: {trees: 100,", "forest: {tres: 100,", "models.rf.forest.tres"),
@@ -80,3 +80,42 @@ def test_pretraining_needs_training(text):
     raw["models"]["rf"]["pretrain"] = {}
     with pytest.raises(ConfigError, match=r"models\.rf: .*'pretrain' needs 'train'"):
         parse_config(yaml.safe_dump(raw))
+
+
+def test_a_name_of_the_run_stands_for_a_registered_model(text):
+    config = parse_config(text)
+    assert config.registry_name("passt_real") == "passt"
+    assert config.registry_name("rf") == "rf"
+    with pytest.raises(ConfigError, match="kazoo"):
+        config.registry_name("kazoo")
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "key"),
+    [
+        ("select", {"models": ["rf", "kazoo"]}, "select.models"),
+        ("select", {"models": []}, "select.models"),
+        ("repeat", {"models": ["kazoo"]}, "repeat.models"),
+        ("compare", {"with_synthetic": "kazoo"}, "compare"),
+        ("irmas", {"split": "random"}, "irmas.split"),
+        ("irmas", {"pairs_per_class": 0}, "irmas.pairs_per_class"),
+    ],
+)
+def test_a_section_that_names_what_there_is_not_is_refused(text, section, values, key):
+    raw = yaml.safe_load(text)
+    raw[section].update(values)
+    with pytest.raises(ConfigError) as caught:
+        parse_config(yaml.safe_dump(raw))
+    assert key in str(caught.value)
+
+
+@pytest.mark.parametrize("path", [PARAMS, *sorted(PARAMS.with_suffix("").glob("*.yaml"))], ids=lambda path: path.stem)
+def test_what_may_be_served_can_listen_and_embeddings_go_without_mixtures(path):
+    config = load_config(path)
+    presets = {
+        name: get_model(config.registry_name(name)).preset(params.preset) for name, params in config.models.items()
+    }
+    assert not [name for name in config.select.models if presets[name].front_end.stored]
+    reading = [name for name, preset in presets.items() if preset.front_end.stored]
+    assert not reading or config.mix.per_polyphony == 0
+    assert bool(reading) == (path.stem == "ast-reprogramming")

@@ -34,6 +34,23 @@ IRMAS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: IRMAS' codes to the instruments they stand for.
+IRMAS_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "cel": "cello",
+        "cla": "clarinet",
+        "flu": "flute",
+        "gac": "acoustic_guitar",
+        "gel": "electric_guitar",
+        "org": "organ",
+        "pia": "piano",
+        "sax": "saxophone",
+        "tru": "trumpet",
+        "vio": "violin",
+        "voi": "voice",
+    }
+)
+
 #: The nine IRMAS codes that CBAM-CNN and MS-CRNN are pretrained on (no organ, no voice), in class order.
 IRMAS_PRETRAINING: tuple[str, ...] = ("cel", "cla", "flu", "gac", "gel", "pia", "sax", "tru", "vio")
 
@@ -80,6 +97,13 @@ MUSICNET: Mapping[int, str] = MappingProxyType(
 MUSICNET_TO_OPENMIC: Mapping[int, str] = MappingProxyType(
     {1: "piano", 41: "violin", 43: "cello", 72: "clarinet", 74: "flute"}
 )
+
+#: The labels of a MusicNet frame, as published: column 0 is a frame without any note, columns 1 to 11 are the groups
+#: 1 to 11 of General MIDI programs. The twelfth group (world instruments) has no column; MusicNet has none of it.
+MUSICNET_FRAME_LABELS: tuple[str, ...] = (
+    "silence", "keyboard", "guitar", "strings", "percussion", "organ", "bass", "brass", "woodwind", "flute",
+    "synth_lead_pad", "synth",
+)  # fmt: skip
 
 
 def openmic_indices(names: Iterable[str], *, where: str) -> list[int]:
