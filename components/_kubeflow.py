@@ -9,11 +9,8 @@ import dataclasses
 import importlib
 import json
 import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -92,14 +89,3 @@ def log_metrics(metrics: Any) -> None:
     for key, value in json.loads(Path(metrics.path).read_text(encoding="utf-8"))["test"].items():
         if isinstance(value, int | float):
             metrics.log_metric(f"test_{key}", float(value))
-
-
-@contextmanager
-def joined(folder: Any, files: Mapping[str, Any]) -> Iterator[Path]:
-    """Yields a folder with the files of the artifact ``folder`` and, by name, those of further artifacts."""
-    with tempfile.TemporaryDirectory() as temporary:
-        target = Path(temporary) / "joined"
-        shutil.copytree(folder.path, target)
-        for name, artifact in files.items():
-            shutil.copyfile(artifact.path, target / name)
-        yield target

@@ -14,8 +14,10 @@ from tutti.errors import exit_code_of
 EPILOG = "exit codes: 0 done, 1 bug, 2 parameters"
 
 
-def read_params(path: Path) -> str:
+def read_params(path: Path, *, all_models: bool = False) -> str:
     """The contents of params.yaml on one line, without comments.
+
+    Unless ``all_models``, the models that are no candidates of the ensemble are left out: nobody waits for them then.
 
     kfp writes defaults into a comment at the top of the compiled YAML and breaks the file when one has several lines.
     And so a comment does not change the arguments that cached results are kept under.
@@ -27,11 +29,15 @@ def read_params(path: Path) -> str:
 
     load_config(path)
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not all_models:
+        values["models"] = {name: values["models"][name] for name in values["select"]["models"]}
+        values.pop("repeat", None)
+        values.pop("compare", None)
     return yaml.safe_dump(values, default_flow_style=True, width=sys.maxsize, sort_keys=False).strip()
 
 
-def compile_pipeline(params: Path, output: Path) -> None:
-    """Compiles the training pipeline for the models in ``params`` into ``output``, a YAML file.
+def compile_pipeline(params: Path, output: Path, *, all_models: bool = False) -> None:
+    """Compiles the training pipeline for the models in ``params`` into ``output``, a YAML file; see `read_params`.
 
     Raises:
         ConfigError: The parameters or the table of resources are wrong.
@@ -42,12 +48,20 @@ def compile_pipeline(params: Path, output: Path) -> None:
     from pipelines.training import training_pipeline
     from tutti.files import atomic_path
 
-    pipeline = training_pipeline(read_params(params), load_resources(), Images.from_environment())
+    text = read_params(params, all_models=all_models)
+    pipeline = training_pipeline(text, load_resources(), Images.from_environment())
     with atomic_path(output) as temporary:
         # The compiler wants to see the ending.
         made = temporary.with_name(f"{temporary.name}.yaml")
         Compiler().compile(pipeline, str(made))
         made.rename(temporary)
+
+
+def add_all_models(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that takes in the models which are no candidates of the ensemble."""
+    parser.add_argument(
+        "--all-models", action="store_true", help="train every model of params.yaml, not only the candidates"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,10 +76,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--output", type=Path, default=Path("pipelines/training.yaml"), help="default: pipelines/training.yaml"
     )
+    add_all_models(parser)
     arguments = parser.parse_args(argv)
 
     def work() -> None:
-        compile_pipeline(arguments.params, arguments.output)
+        compile_pipeline(arguments.params, arguments.output, all_models=arguments.all_models)
         print(f"wrote {arguments.output}")
 
     return exit_code_of(work, name="compile")

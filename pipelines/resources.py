@@ -49,12 +49,13 @@ class ResourceTable(BaseModel):
 
     default: Resources
     steps: dict[str, Resources]
-    training: dict[Literal["forest", "mini", "paper"], Resources]
+    training: dict[Literal["forest", "mini", "full"], Resources]
 
     def of(self, step: str, model: ModelParams | None = None) -> Resources:
         """The resources of a task of ``step``; ``model`` is the trained model's parameters, for training steps."""
         if model is not None:
-            return self.training["forest" if model.forest is not None else model.preset]
+            size: Literal["mini", "full"] = "mini" if model.preset == "mini" else "full"
+            return self.training["forest" if model.forest is not None else size]
         return self.steps.get(step, self.default)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.compile import compile_pipeline, read_params
+from pipelines.compile import add_all_models, compile_pipeline, read_params
 from pipelines.progress import task_progress
 from tutti.errors import ConfigError, DataError, GateFailed, TuttiError, exit_code_of
 
@@ -95,7 +95,7 @@ def data_revision(root: Path = ROOT) -> str:
     return f"data {data}, code {git_revision()}"
 
 
-def run_local(params: Path, data: Path, work: Path, registry: Path | None = None) -> Run:
+def run_local(params: Path, data: Path, work: Path, registry: Path | None = None, *, all_models: bool = False) -> Run:
     """Runs the pipeline's tasks as processes of this machine, one after the other.
 
     Args:
@@ -103,6 +103,7 @@ def run_local(params: Path, data: Path, work: Path, registry: Path | None = None
         data: The datasets.
         work: Folder for the tasks' outputs, the logs and, unless another is given, the registry.
         registry: Where the champion is kept.
+        all_models: Whether models that are no candidates of the ensemble are trained, too.
 
     Returns:
         The run, whether or not it got to its end: see its ``error``.
@@ -124,8 +125,8 @@ def run_local(params: Path, data: Path, work: Path, registry: Path | None = None
     work = work.resolve()
     registry = (registry or work / "registry").resolve()
     compiled = work / "pipeline.yaml"
-    compile_pipeline(params, compiled)
-    pipeline = training_pipeline(read_params(params), load_resources(), Images())
+    compile_pipeline(params, compiled, all_models=all_models)
+    pipeline = training_pipeline(read_params(params, all_models=all_models), load_resources(), Images())
 
     # Resources and images mean nothing to a process of this machine; kfp would say so for every task.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"kfp\.local\..*")
@@ -195,7 +196,7 @@ def print_summary(metrics: dict[str, dict[str, Any]], decision: dict[str, Any] |
             print(f"  - {reason}")
 
 
-def submit(host: str, params: Path, data: str, registry: str, *, no_cache: bool) -> None:
+def submit(host: str, params: Path, data: str, registry: str, *, no_cache: bool, all_models: bool) -> None:
     """Submits the pipeline to a cluster and waits for its end.
 
     Args:
@@ -204,6 +205,7 @@ def submit(host: str, params: Path, data: str, registry: str, *, no_cache: bool)
         data: The folder of the datasets as the tasks see it.
         registry: The registry as the tasks see it.
         no_cache: Whether to run every task, whatever was cached.
+        all_models: Whether models that are no candidates of the ensemble are trained, too.
 
     Raises:
         TaskFailed: The run did not succeed.
@@ -218,7 +220,7 @@ def submit(host: str, params: Path, data: str, registry: str, *, no_cache: bool)
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"kfp\.client\..*")
     with tempfile.TemporaryDirectory() as folder:
         compiled = Path(folder) / "training.yaml"
-        compile_pipeline(params, compiled)
+        compile_pipeline(params, compiled, all_models=all_models)
         try:
             client = kfp.Client(host=host)
             submitted = client.create_run_from_pipeline_package(
@@ -255,6 +257,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", default="data", help="the datasets, as the tasks see them (default: data)")
     parser.add_argument("--work", type=Path, default=WORK, help=f"local: outputs and logs (default: {WORK})")
     parser.add_argument("--registry", help="where the champion is kept (default: registry below --work)")
+    add_all_models(parser)
     parser.add_argument("--no-cache", action="store_true", help="cluster: run every task, whatever was cached")
     parser.add_argument("--debug", action="store_true", help="show the stack trace of an error")
     return parser
@@ -267,13 +270,21 @@ def main(argv: list[str] | None = None) -> int:
     def work() -> None:
         if arguments.host:
             registry = arguments.registry or "registry"
-            submit(arguments.host, arguments.params, arguments.data, registry, no_cache=arguments.no_cache)
+            submit(
+                arguments.host,
+                arguments.params,
+                arguments.data,
+                registry,
+                no_cache=arguments.no_cache,
+                all_models=arguments.all_models,
+            )
             return
         run = run_local(
             arguments.params,
             Path(arguments.data),
             arguments.work,
             Path(arguments.registry) if arguments.registry else None,
+            all_models=arguments.all_models,
         )
         print_summary(run.metrics(), run.decision())
         if run.error is not None:

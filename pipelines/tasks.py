@@ -1,7 +1,7 @@
 """The tasks that only a Kubeflow pipeline needs: collecting what one task per model made, and ending a failed run."""
 
 from kfp import dsl
-from kfp.dsl import Artifact, Input, Metrics, Model, Output
+from kfp.dsl import Artifact, Input, Model, Output
 
 from components._kubeflow import BASE_IMAGE
 
@@ -11,34 +11,27 @@ def gather(
     model: str,
     bundle: Input[Model],
     evaluation: Input[Artifact],
-    metric: Input[Metrics],
     models: Output[Artifact],
     evaluations: Output[Artifact],
-    metrics: Output[Artifact],
     models_before: Input[Artifact] = None,
     evaluations_before: Input[Artifact] = None,
-    metrics_before: Input[Artifact] = None,
 ) -> None:
     """Adds one model to the folders of all models.
 
     A component cannot take a list of artifacts that separate tasks made, so a chain of these, one per model, builds the
-    folders that the later steps read. They hold what DVC's artifacts/models, artifacts/evaluation and reports/metrics
-    hold.
+    folders that the later steps read. They hold what DVC's artifacts/candidates holds.
     """
     import shutil
     from pathlib import Path
 
-    for made, before, name, target in (
-        (bundle, models_before, model, models),
-        (evaluation, evaluations_before, model, evaluations),
-        (metric, metrics_before, f"{model}.json", metrics),
+    for made, before, target in (
+        (bundle, models_before, models),
+        (evaluation, evaluations_before, evaluations),
     ):
         folder = Path(target.path)
         if before is not None:
             shutil.copytree(before.path, folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if Path(made.path).is_dir() else shutil.copyfile
-        copy(made.path, folder / name)
+        shutil.copytree(made.path, folder / model)
 
 
 @dsl.component(base_image=BASE_IMAGE, install_kfp_package=False)

@@ -68,6 +68,9 @@ def make_params(folder: Path, *, models: list[str], epochs: int | None, mixtures
         "per_polyphony": mixtures,
     }
     params["models"] = {name: _from_scratch(params["models"][name], epochs) for name in models}
+    params["select"] = {**params["select"], "models": models}
+    params.pop("repeat", None)
+    params.pop("compare", None)
     params["gate"] = {
         **params["gate"],
         "min_map": 0.0,

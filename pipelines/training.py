@@ -2,7 +2,8 @@
 
 1. validate the data, 2. mix synthetic recordings, 3. compute features, 4. pretrain, train and evaluate each model,
 5. gather the models and choose the ensemble, 6. gate; when it passes: 7. package, 8. smoke-test, 9. publish,
-10. report; when it fails: the run ends as failed, with the reasons.
+10. report; when it fails: the run ends as failed, with the reasons. Models that are no candidates of the ensemble only
+end up on the page of the published systems.
 
 The models are known when the pipeline is compiled, so a plain loop makes their tasks, and each gets resources of its
 own. The datasets are no artifacts: ``data`` is a folder that every task can read (a volume on a cluster), and
@@ -25,6 +26,7 @@ from components.publish.component import publish
 from components.report.component import report
 from components.select.component import select
 from components.smoke.component import smoke
+from components.systems.component import systems
 from components.train.component import train
 from components.validate.component import validate
 from pipelines.resources import Images, ResourceTable, apply
@@ -69,15 +71,18 @@ class _Tasks:
         return task if cached else task.set_caching_options(False)
 
 
-def _train_models(make: _Tasks, config: Config, features_of: Any) -> Any:
-    """Tasks that train and measure every model.
+def _train_models(make: _Tasks, config: Config, features_of: Any) -> tuple[Any, Any]:
+    """Tasks that train and measure every model, the candidates of the ensemble first.
 
     Returns:
-        The last task of the chain that gathers them, whose outputs are the folders of all models.
+        Two tasks of the chain that gathers the models: that whose folders hold the candidates, and the last one, whose
+        folders hold all models.
     """
     before: dict[str, Any] = {}
-    gathered: Any = None
-    for name, params in config.models.items():
+    gathered = candidates = None
+    others = [name for name in config.models if name not in config.select.models]
+    for name in [*config.select.models, *others]:
+        params = config.model_params(name)
         start = {}
         if params.pretrain is not None:
             source = make(pretrain, model=name, trains=params, features=features_of)
@@ -90,11 +95,12 @@ def _train_models(make: _Tasks, config: Config, features_of: Any) -> Any:
             model=name,
             bundle=bundle,
             evaluation=measured.outputs["evaluation"],
-            metric=measured.outputs["metrics"],
             **before,
         )
-        before = {f"{output}_before": gathered.outputs[output] for output in ("models", "evaluations", "metrics")}
-    return gathered
+        before = {f"{output}_before": gathered.outputs[output] for output in ("models", "evaluations")}
+        if name == config.select.models[-1]:
+            candidates = gathered
+    return candidates, gathered
 
 
 def training_pipeline(params_text: str, resources: ResourceTable, images: Images) -> Callable[..., Any]:
@@ -120,8 +126,16 @@ def training_pipeline(params_text: str, resources: ResourceTable, images: Images
         manifest = validated.outputs["manifest"]
         mixtures = make(mix, data=data, manifest=manifest).outputs["mixtures"]
         features_of = make(features, data=data, manifest=manifest, mixtures=mixtures).outputs["features"]
-        gathered = _train_models(make, config, features_of)
-        models, evaluations = gathered.outputs["models"], gathered.outputs["evaluations"]
+        candidates, everything = _train_models(make, config, features_of)
+        models, evaluations = candidates.outputs["models"], candidates.outputs["evaluations"]
+        if everything is not candidates:
+            make(
+                systems,
+                manifest=manifest,
+                features=features_of,
+                models=everything.outputs["models"],
+                evaluations=everything.outputs["evaluations"],
+            )
         selected = make(select, models=models, evaluations=evaluations)
         ensemble = selected.outputs["ensemble"]
         # The champion that the candidate is held against may change between runs.
@@ -149,8 +163,6 @@ def training_pipeline(params_text: str, resources: ResourceTable, images: Images
                 models=models,
                 evaluations=evaluations,
                 ensemble=ensemble,
-                metrics=gathered.outputs["metrics"],
-                ensemble_metrics=selected.outputs["metrics"],
                 decision=decision,
                 smoke=smoked,
             )

@@ -55,6 +55,8 @@ def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Proj
                 shutil.copyfile(source, target)
         (root / "params.yaml").write_text(tiny_params(*models, **changes))
         make_corpus(root / "data")
+        (root / "reports").mkdir()
+        (root / "reports/bench.json").write_text('{"machine": {}, "models": {}}')
         project = Project(root)
         (root / ".gitignore").write_text("/artifacts/\n/registry/\n/reports/\n/data\n__pycache__/\n/.dvc/site/\n")
         project.run("git", "init", "--quiet")

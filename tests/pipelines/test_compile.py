@@ -16,9 +16,9 @@ from tutti.errors import ConfigError
 SNAPSHOT = Path(__file__).with_name("training_ir.json")
 
 
-def compiled(tmp_path: Path, text: str) -> dict[str, Any]:
+def compiled(tmp_path: Path, text: str, *, all_models: bool = False) -> dict[str, Any]:
     (tmp_path / "params.yaml").write_text(text)
-    compile_pipeline(tmp_path / "params.yaml", tmp_path / "pipeline.yaml")
+    compile_pipeline(tmp_path / "params.yaml", tmp_path / "pipeline.yaml", all_models=all_models)
     (document,) = yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text())
     return dict(document)
 
@@ -63,6 +63,23 @@ def test_models_are_separate_tasks_with_their_own_resources(tmp_path: Path) -> N
     assert "pretrain" not in tasks
 
 
+@pytest.mark.parametrize("all_models", [False, True])
+def test_models_that_are_no_candidates_are_trained_on_demand(tmp_path: Path, all_models: bool) -> None:
+    text = tiny_params("rf", "passt_real", "passt", select={"models": ["rf"]}, compare={"with_synthetic": "passt"})
+    ir = compiled(tmp_path, text, all_models=all_models)
+    found = digest_of(ir)
+    trained = [task["title"] for name, task in found.items() if name.startswith("train")]
+    assert sorted(trained) == (["train passt", "train passt_real", "train rf"] if all_models else ["train rf"])
+    assert ("systems" in found) == all_models
+    # The candidates come first, so that the ensemble waits for no other model.
+    assert [task for task in found["select"]["after"] if task.startswith("gather")] == ["gather"]
+    assert found["gather"]["title"] == "gather rf"
+    if all_models:
+        assert "gather-3" in found["systems"]["after"]
+    default = parse_config(ir["root"]["inputDefinitions"]["parameters"]["params"]["defaultValue"])
+    assert list(default.models) == (["rf", "passt_real", "passt"] if all_models else ["rf"])
+
+
 def test_images_come_from_the_environment_when_it_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUTTI_IMAGE_CPU", "registry.example/tutti@sha256:0123")
     tasks = digest_of(compiled(tmp_path, tiny_params("rf")))
@@ -73,7 +90,7 @@ def test_the_parameters_survive_as_the_default(tmp_path: Path) -> None:
     params = yaml.safe_load(tiny_params("cbam_cnn"))
     params["models"]["cbam_cnn"]["train"]["learning_rate"] = 1e-5  # YAML reads 1e-05 as text: a float must stay one
     text = "# a remark\n" + yaml.safe_dump(params)
-    ir = compiled(tmp_path, text)
+    ir = compiled(tmp_path, text, all_models=True)
     default = ir["root"]["inputDefinitions"]["parameters"]["params"]["defaultValue"]
     assert "\n" not in default
     assert parse_config(default) == parse_config(text)

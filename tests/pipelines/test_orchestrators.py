@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.pipelines.conftest import Project
+from tutti.files import sha256_tree
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +32,7 @@ def strict(project: Project, name: str, *models: str) -> Path:
     params["gate"]["min_map"] = 1.0
     if models:
         params["models"] = {model: params["models"][model] for model in models}
+        params["select"]["models"] = params["repeat"]["models"] = list(models)
     (project.root / name).write_text(yaml.safe_dump(params, sort_keys=False))
     return project.root / name
 
@@ -62,6 +64,8 @@ def test_a_second_repro_does_nothing(project: Project) -> None:
 def test_the_stages_leave_what_they_promise(project: Project) -> None:
     assert (project.root / "reports/html/index.html").is_file()
     assert (project.root / "artifacts/validation/summary.html").is_file()
+    assert (project.root / "reports/systems/index.html").is_file()
+    assert (project.root / "artifacts/repeats/rf/scores.csv").is_file()
     assert read(project.root / "reports/smoke.json")["passed"]
     assert not list((project.root / "artifacts/state").glob("*"))
     shown = json.loads(project.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
@@ -77,9 +81,13 @@ def test_plots_can_be_shown(project: Project) -> None:
 
 def test_metrics_and_decision_are_the_same(kubeflow: tuple[Project, Path, str]) -> None:
     project, folder, _ = kubeflow
-    gathered = folder / f"gather-{len(MODELS)}" / "metrics"
+    measured = {document["model"]: document for document in map(read, folder.glob("evaluate*/metrics"))}
+    assert set(measured) == set(MODELS)
+    gathered, candidates = folder / f"gather-{len(MODELS)}", project.root / "artifacts/candidates"
     for name in MODELS:
-        assert read(project.root / f"reports/metrics/{name}.json") == read(gathered / f"{name}.json")
+        assert read(project.root / f"reports/metrics/{name}.json") == measured[name]
+        for ours, theirs in (("evaluation", "evaluations"), ("models", "models")):
+            assert sha256_tree(candidates / ours / name) == sha256_tree(gathered / theirs / name)
     assert read(project.root / "reports/metrics/ensemble.json") == read(folder / "select" / "metrics")
     assert read(project.root / "reports/decision.json") == read(folder / "gate" / "decision")
     assert read(folder / "select" / "metrics")["test"]["map"] > 0
