@@ -1,16 +1,16 @@
 """The written docs agree with the code where a machine can tell."""
 
+import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tutti import errors
-from tutti.config import parse_config
+from tutti.config import load_config
 from tutti.errors import AudioDecodeError
-from tutti.models import list_models
+from tutti.models import get_model, list_models
+from tutti.training.plans import plan_sets
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -23,14 +23,15 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
     assert not broken
 
 
-def test_the_parameters_of_the_papers_are_valid() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/real-data.md").read_text(encoding="utf-8"), re.DOTALL)
-    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    for block in blocks:
-        for section, values in yaml.safe_load(block).items():
-            params[section].update(values)
-    config = parse_config(yaml.safe_dump(params))
-    assert {model.preset for model in config.models.values()} == {"paper"}
+@pytest.mark.parametrize("path", sorted((ROOT / "params").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_parameters_of_the_papers_are_valid(path: Path) -> None:
+    config = load_config(path)
+    assert {model.preset for model in config.models.values()} <= {"paper", "published"}
+    entries = [get_model(config.registry_name(name)) for name in config.models]
+    assert {entry.system for entry in entries} == {path.stem}
+    wanted = {entry.name for entry in list_models() if entry.system == path.stem}
+    assert {entry.name for entry in entries} == wanted - {"rf"} or path.stem == "ast-reprogramming"
+    assert plan_sets(config)
 
 
 def test_the_catalogue_of_errors_is_complete() -> None:
@@ -40,16 +41,30 @@ def test_the_catalogue_of_errors_is_complete() -> None:
     assert listed == AudioDecodeError.STATUS
 
 
-def test_the_table_of_models_is_the_registry() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    listed = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|", text, re.MULTILINE))
+def test_every_model_has_its_row_of_published_and_own_numbers() -> None:
+    text = (ROOT / "docs/reproductions.md").read_text(encoding="utf-8")
+    rows: dict[str, str] = {}
+    for name, row in re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE):
+        rows[name] = rows.get(name, "") + row
     # Other tests register models of their own.
     entries = [entry for entry in list_models() if entry.factory.__module__.startswith("tutti.")]
-    assert set(listed) == {entry.name for entry in entries}
+    assert set(rows) == {entry.name for entry in entries}
     for entry in entries:
-        sizes = [entry.preset(name).trainable_params for name in ("paper", "mini")]
-        wanted = " / ".join(f"{size:,}" for size in sizes if size is not None) or "grows with the data"
-        assert listed[entry.name].removesuffix(" parameters") == wanted
+        size = entry.preset("paper").trainable_params
+        assert ("grows with the data" if size is None else f"{size:,}") in rows[entry.name], entry.name
+
+
+def test_our_numbers_are_those_of_the_committed_run() -> None:
+    text = (ROOT / "docs/reproductions.md").read_text(encoding="utf-8")
+    for name, row in re.findall(r"^\| `?(\w+)`? \| (.+) \|$", text, re.MULTILINE):
+        metrics = ROOT / f"reports/metrics/{name}.json"
+        if not metrics.exists():
+            continue
+        test = json.loads(metrics.read_text(encoding="utf-8"))["test"]
+        known = {f"{value:.3f}" for value in test.values() if isinstance(value, float)}
+        ours = re.findall(r"\*\*(\d\.\d+)\*\*", row)
+        assert ours, name
+        assert set(ours) <= known, name
 
 
 def test_every_exit_code_is_listed() -> None:
