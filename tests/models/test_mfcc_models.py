@@ -97,11 +97,16 @@ def test_what_a_frame_is_decided_from() -> None:
 
 
 def test_a_frame_alone_is_the_published_sequence_of_one() -> None:
-    options = {"dim": 16, "heads": 2, "layers": 1, "dropout": 0.0, "feed_forward": 32}
-    alone = get_model("mfcc_transformer").factory(n_classes=12, context="frame", **options).eval()
+    options = {"dim": 16, "heads": 2, "layers": 2, "dropout": 0.3, "feed_forward": 32}
+    alone = get_model("mfcc_transformer").factory(n_classes=12, context="frame", **options)
     frame = windows(1)[:, 5:6]
     with torch.inference_mode():
-        torch.testing.assert_close(alone(frame), alone.head(alone.encoder(alone.embed(frame))))
+        for training in (False, True):
+            alone.train(training)
+            torch.manual_seed(0)
+            answer = alone(frame)
+            torch.manual_seed(0)
+            torch.testing.assert_close(answer, alone.head(alone.encoder(alone.embed(frame))))
 
 
 def test_positions_are_told_apart_without_parameters() -> None:

@@ -279,7 +279,8 @@ def write_systems_run(root: Path, *, bench: bool = True, seed: int = 0) -> dict[
             }
             for place, name in enumerate((*OPENMIC_MODELS, *IRMAS_MODELS))
         }
-        write_json(root / "bench.json", {"machine": {"cpu": "2 cores", "gpu": "none"}, "models": speeds})
+        machine = {"processor": "a processor", "threads": 2, "accelerator": None}
+        write_json(root / "bench.json", {"machine": machine, "models": speeds})
     return {
         "manifest": root / "artifacts/manifest",
         "features": root / "artifacts/features",

@@ -175,8 +175,9 @@ def test_a_fold_is_imported(folder: Path, tmp_path: Path) -> None:
         told = import_frames(folder, out, valid_fraction=0.25, fold=Fold(number, 2))
         assert sorted(told["split"]) == ["test", "test", "train", "valid"]
         tested += told[told["split"] == "test"]["recording"].tolist()
-        params = FeatureStore.open(out, TASK).description["provenance"]["params"]
-        assert params == {"valid_fraction": 0.25, "folds": 2, "fold": number, "frames": WINDOW_FRAMES}
+        provenance = FeatureStore.open(out, TASK).description["provenance"]
+        assert len(provenance["data"]["manifest"]) == 64  # evaluation says by it on which data it was
+        assert provenance["params"] == {"valid_fraction": 0.25, "folds": 2, "fold": number, "frames": WINDOW_FRAMES}
     assert sorted(tested) == ["1700", "1701", "1702", "1703"]
 
 

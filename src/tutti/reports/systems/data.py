@@ -95,7 +95,7 @@ class SystemsData:
         manifest: The clips of all datasets.
         synthetic: Datasets that are not recorded.
         features: Folder of the feature sets.
-        machine: What the bench ran on; empty when there was none.
+        machine: What the bench ran on, in words; empty when there was none.
         params: The parameters of the run.
     """
 
@@ -103,7 +103,7 @@ class SystemsData:
     manifest: pd.DataFrame
     synthetic: frozenset[str]
     features: Path
-    machine: Mapping[str, Any]
+    machine: str
     params: Config
 
     def of(self, registry: str) -> Run | None:
@@ -178,6 +178,16 @@ def _run(
     )
 
 
+def _machine(described: Mapping[str, Any]) -> str:
+    """The machine of a bench in words: what `tutti.benchmarks.machine.describe_machine` says that time depends on."""
+    parts = (
+        described.get("accelerator") or described.get("processor"),
+        f"{described['threads']} threads" if "threads" in described else None,
+        f"torch {described['torch']}" if "torch" in described else None,
+    )
+    return ", ".join(str(part) for part in parts if part)
+
+
 def load_systems_data(
     *,
     manifest: Path,
@@ -217,6 +227,6 @@ def load_systems_data(
         manifest=load_manifest(manifest / "manifest.parquet"),
         synthetic=frozenset({name for name, dataset in facts.items() if dataset["synthetic"]} | {"mixtures"}),
         features=features,
-        machine=measured.get("machine", {}),
+        machine=_machine(measured.get("machine", {})),
         params=params,
     )

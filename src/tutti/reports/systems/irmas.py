@@ -263,7 +263,7 @@ def cost(data: SystemsData) -> Exhibit | str:
         title="The whole network against transfer learning",
         caption="Published: trained parameters, and seconds per epoch on the authors' GPU. "
         + (
-            f"{OURS.capitalize()}: measured on {', '.join(str(value) for value in data.machine.values())}."
+            f"{OURS.capitalize()}: measured on {data.machine}."
             if data.machine
             else "Times were not measured in this run."
         ),

@@ -276,8 +276,9 @@ def cost(data: SystemsData) -> Exhibit | str:
         )
         for row in numbers.to_dict("records")
     ]
-    machine = ", ".join(f"{value}" for value in data.machine.values())
-    measured = f"Seconds per epoch were measured on {machine}." if machine else "Times were not measured in this run."
+    measured = "Times were not measured in this run."
+    if data.machine:
+        measured = f"Seconds per epoch were measured on {data.machine}."
     listing = Listing(
         title="Parameters and time",
         caption="“Published” is the paper's own count of trained parameters in millions; the full-size columns are "

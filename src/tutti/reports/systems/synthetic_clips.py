@@ -22,7 +22,8 @@ _CUTS = (0.2, 0.3, 0.5)
 
 
 def chosen_clips(run: Run, total: int = 2) -> list[int]:
-    """The test clips that are shown: the recorded ones before others, then those with the most asked cells.
+    """The test clips that are shown: the recorded ones before others, then those with the most labels present,
+    then those with the most asked cells.
 
     The rule looks at no prediction.
 
@@ -32,8 +33,10 @@ def chosen_clips(run: Run, total: int = 2) -> list[int]:
     predictions = run.predictions
     rows = np.flatnonzero((predictions.split == "test") & (predictions.dataset != "mixtures")).tolist()
 
-    def order(row: int) -> tuple[bool, int, str]:
-        return bool(predictions.synthetic[row]), -int(predictions.mask[row].sum()), str(predictions.clip_id[row])
+    def order(row: int) -> tuple[bool, int, int, str]:
+        asked = predictions.mask[row]
+        present = int((predictions.labels[row][asked] >= PRESENT).sum())
+        return bool(predictions.synthetic[row]), -present, -int(asked.sum()), str(predictions.clip_id[row])
 
     return sorted(rows, key=order)[:total]
 
@@ -177,7 +180,7 @@ def clips(data: SystemsData) -> Exhibit | str:
     plate = Plate(
         name="synthetic-clips",
         title="Single clips",
-        caption=f"{run.name}'s probabilities for the clips with the most asked labels of {run.describe('test')}, "
+        caption=f"{run.name}'s probabilities for the clips with the most labelled instruments of {run.describe('test')}, "
         "chosen without looking at the answers. Darker: 0.3 and 0.5 are reached.",
         alt="For each clip bars of 20 probabilities, a table of the labelled instruments, and the sound.",
         figure=figure,
