@@ -74,7 +74,7 @@ class MfccTransformer(FrameNetwork):
 def _of_one_token(layer: nn.TransformerEncoderLayer, tokens: Tensor) -> Tensor:
     """What the layer gives for each token as a sequence of its own: all its attention is on itself.
 
-    The layer itself would do the same in half as much time again.
+    The layer gives the same, but takes half as long again.
     """
     attention = layer.self_attn
     value = nn.functional.linear(tokens, attention.in_proj_weight.chunk(3)[2], attention.in_proj_bias.chunk(3)[2])

@@ -22,10 +22,9 @@ _CUTS = (0.2, 0.3, 0.5)
 
 
 def chosen_clips(run: Run, total: int = 2) -> list[int]:
-    """The test clips that are shown: the recorded ones before others, then those with the most labels present,
-    then those with the most asked cells.
+    """The test clips that are shown: those with the most labels present, recorded ones first.
 
-    The rule looks at no prediction.
+    Of equals those with more asked cells come first. The rule looks at no prediction.
 
     Returns:
         Rows of the run's predictions.
@@ -180,8 +179,8 @@ def clips(data: SystemsData) -> Exhibit | str:
     plate = Plate(
         name="synthetic-clips",
         title="Single clips",
-        caption=f"{run.name}'s probabilities for the clips with the most labelled instruments of {run.describe('test')}, "
-        "chosen without looking at the answers. Darker: 0.3 and 0.5 are reached.",
+        caption=f"{run.name}'s probabilities for the clips with the most labelled instruments of "
+        f"{run.describe('test')}, chosen without looking at the answers. Darker: 0.3 and 0.5 are reached.",
         alt="For each clip bars of 20 probabilities, a table of the labelled instruments, and the sound.",
         figure=figure,
     )
