@@ -135,6 +135,7 @@ def training_pipeline(params_text: str, resources: ResourceTable, images: Images
                 features=features_of,
                 models=everything.outputs["models"],
                 evaluations=everything.outputs["evaluations"],
+                data=data,
             )
         selected = make(select, models=models, evaluations=evaluations)
         ensemble = selected.outputs["ensemble"]

@@ -12,6 +12,7 @@ def systems(
     features: Input[Dataset],
     models: Input[Artifact],
     evaluations: Input[Artifact],
+    data: str,
     params: str,
     revision: str,
     systems: Output[Artifact],

@@ -20,6 +20,7 @@ class Inputs:
     features: Path = described("folder of the features step")
     models: Path = described("folder of the trained bundles, one per model")
     evaluations: Path = described("folder of the evaluations, one per model")
+    data: Path | None = described("folder of the datasets, for the waveforms of single clips", optional=True)
     pretrained: Path | None = described("folder of the pretrainings, one per model", optional=True)
     repeats: Path | None = described("folder of the repeated trainings, one scores.csv per model", optional=True)
     bench: Path | None = described("JSON of `tutti bench train --json`; else no times are shown", optional=True)
@@ -45,6 +46,7 @@ def run(inputs: Inputs, outputs: Outputs, params: Config) -> dict[str, Any]:
     data = load_systems_data(
         manifest=inputs.manifest,
         features=inputs.features,
+        recordings=inputs.data,
         models=inputs.models,
         pretrained=inputs.pretrained,
         evaluations=inputs.evaluations,

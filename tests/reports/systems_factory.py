@@ -284,6 +284,7 @@ def write_systems_run(root: Path, *, bench: bool = True, seed: int = 0) -> dict[
     return {
         "manifest": root / "artifacts/manifest",
         "features": root / "artifacts/features",
+        "recordings": None,
         "models": root / "artifacts/models",
         "pretrained": root / "artifacts/pretrained",
         "evaluations": root / "artifacts/evaluation",

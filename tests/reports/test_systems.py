@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from components._command import main
 from tests.reports.systems_factory import OPENMIC_MODELS, write_systems_run
+from tests.tiny import sound
 from tutti.config import CompareParams, Config, load_config
 from tutti.errors import ArtifactMismatch, DataError
 from tutti.evaluation.metrics import f1_macro
@@ -253,6 +254,17 @@ def test_a_clip_is_drawn_as_samples_where_they_are_stored(data: SystemsData, tmp
     assert "Waveform" in titles[1] - titles[0]
 
 
+def test_a_clip_is_drawn_from_its_recording_where_that_is_at_hand(data: SystemsData, tmp_path: Path) -> None:
+    (tmp_path / "clip.wav").write_bytes(sound(1.0, channels=2))
+    clips = pd.DataFrame({"clip_id": data.runs["passt"].predictions.clip_id, "path": "clip.wav", "start_s": 0.0})
+    heard = replace(data, recordings=tmp_path, manifest=clips)
+    figure = synthetic_clips.clips(heard).plate.figure
+    waveforms = [axes for axes in figure.axes if axes.get_title(loc="left") == "Waveform"]
+    assert len(waveforms) == 2
+    drawn = waveforms[0].collections[0].get_paths()[0].vertices[:, 1]
+    assert 0.28 < drawn.max() < 0.4  # a tone of 0.3 in a little noise
+
+
 def test_labels_that_nobody_asked_become_sentences(data: SystemsData) -> None:
     def blank(run: Run) -> Run:
         return replace(run, predictions=replace(run.predictions, mask=np.zeros_like(run.predictions.mask)))
@@ -321,7 +333,7 @@ def test_a_spoilt_input_is_named(spoil, error, message, paths, tmp_path: Path, p
     root = paths["manifest"].parents[1]
     shutil.copytree(root, tmp_path / "run")
     spoil(tmp_path / "run")
-    moved = {name: tmp_path / "run" / path.relative_to(root) for name, path in paths.items()}
+    moved = {name: tmp_path / "run" / path.relative_to(root) if path else None for name, path in paths.items()}
     with pytest.raises(error, match=re.escape(message)):
         load_systems_data(**moved, params=params)
 

@@ -95,6 +95,7 @@ class SystemsData:
         manifest: The clips of all datasets.
         synthetic: Datasets that are not recorded.
         features: Folder of the feature sets.
+        recordings: The data root, None where the recordings are not at hand.
         machine: What the bench ran on, in words; empty when there was none.
         params: The parameters of the run.
     """
@@ -103,6 +104,7 @@ class SystemsData:
     manifest: pd.DataFrame
     synthetic: frozenset[str]
     features: Path
+    recordings: Path | None
     machine: str
     params: Config
 
@@ -192,6 +194,7 @@ def load_systems_data(
     *,
     manifest: Path,
     features: Path,
+    recordings: Path | None,
     models: Path,
     pretrained: Path | None,
     evaluations: Path,
@@ -204,6 +207,7 @@ def load_systems_data(
     Args:
         manifest: Folder of the validate step.
         features: Folder of the features step.
+        recordings: The data root, None where the recordings are not at hand.
         models: Folder of bundles, one per model.
         pretrained: Folder of pretrainings, one per model; None where there are none.
         evaluations: Folder of evaluations, one per model.
@@ -227,6 +231,7 @@ def load_systems_data(
         manifest=load_manifest(manifest / "manifest.parquet"),
         synthetic=frozenset({name for name, dataset in facts.items() if dataset["synthetic"]} | {"mixtures"}),
         features=features,
+        recordings=recordings,
         machine=_machine(measured.get("machine", {})),
         params=params,
     )

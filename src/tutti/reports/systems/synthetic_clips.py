@@ -7,6 +7,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import Bbox
 
+from tutti.audio.decode import decode, mono
+from tutti.datasets.archives import read_member
 from tutti.errors import DataError
 from tutti.evaluation.metrics import PRESENT
 from tutti.frontends.base import parse_front_end
@@ -41,7 +43,12 @@ def chosen_clips(run: Run, total: int = 2) -> list[int]:
 
 
 def _sound(data: SystemsData, run: Run, clip: str) -> tuple[str, np.ndarray] | None:
-    """What is stored of a clip's first window: its samples, else what its front end made of them."""
+    """A clip's first window: its samples where they are at hand, else what the front end made of them."""
+    if data.recordings is not None:
+        row = data.manifest[data.manifest["clip_id"] == clip].iloc[0]
+        audio = decode(read_member(data.recordings, str(row["path"])), where=clip)
+        first = round(float(row["start_s"]) * audio.sample_rate)
+        return "samples", mono(audio.samples)[first : first + run.contract.window.length(audio.sample_rate)]
     store = data.store(run.entry.task)
     if store is None:
         return None
