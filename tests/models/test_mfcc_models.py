@@ -85,6 +85,7 @@ def reach(network: FrameNetwork, frame: int) -> list[int]:
 
 
 def test_what_a_frame_is_decided_from() -> None:
+    torch.manual_seed(1)  # with some weights no unit of the published network is active
     assert reach(get_model("mfcc_cnn").build("paper"), 40) == [40]
     assert set(reach(get_model("mfcc_cnn").build("published"), 40)) == set(range(32, 64))
     assert reach(get_model("mfcc_transformer").build("paper"), 40) == list(range(FRAMES))
