@@ -6,7 +6,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from tutti.evaluation.thresholds import threshold_scores
-from tutti.labels import OPENMIC
 from tutti.reports.data import ReportData
 from tutti.reports.style import (
     ACCENT,
@@ -77,7 +76,7 @@ def class_bars(data: ReportData) -> Plate:
         title="Each instrument",
         caption=f"The ensemble on {data.ensemble.describe('test')}. Beside each name: positives / asked cells. The "
         "orange tick is chance, the class's share of positives. Few cells make these numbers coarse.",
-        alt=f"Bars of average precision and two-class F1 of 20 instruments; best ranked is {best}, worst {worst}.",
+        alt=f"Bars of average precision and two-class F1 of {len(table)} instruments; best ranked is {best}, worst {worst}.",
         figure=figure,
     )
 
@@ -94,9 +93,10 @@ def roc_grid(data: ReportData) -> Plate:
     """One ROC curve per class, as small multiples."""
     probabilities, present, mask = data.ensemble.cells("test")
     auroc = data.ensemble.classes("test")["auroc"]
-    figure = new_figure(8.6)
-    panels = figure.subplots(5, 4, sharex=True, sharey=True).ravel()
-    for index, (name, axes) in enumerate(zip(OPENMIC, panels, strict=True)):
+    rows = -(-len(data.labels) // 4)
+    figure = new_figure(0.6 + 1.6 * rows)
+    panels = figure.subplots(rows, 4, sharex=True, sharey=True, squeeze=False).ravel()
+    for index, (name, axes) in enumerate(zip(data.labels, panels, strict=False)):
         asked = mask[:, index]
         truth = present[asked, index]
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
@@ -112,13 +112,15 @@ def roc_grid(data: ReportData) -> Plate:
         axes.set_xticklabels(["0", "½", "1"])
         axes.set_yticklabels(["0", "½", "1"])
         axes.tick_params(length=2, labelsize=8.5)
+    for axes in panels[len(data.labels) :]:
+        axes.axis("off")
     figure.supxlabel("false positive rate", fontsize=9.5)
     figure.supylabel("true positive rate", fontsize=9.5)
     return Plate(
         name="roc",
         title="ROC curve of each instrument",
         caption=f"The ensemble on {data.ensemble.describe('test')}. In each corner: AUROC, positives / asked.",
-        alt="Twenty small ROC curves, one per instrument; their areas stand in the table per instrument.",
+        alt=f"{len(data.labels)} small ROC curves, one per instrument; their areas stand in the table per instrument.",
         figure=figure,
     )
 
@@ -139,10 +141,10 @@ def threshold_choice(data: ReportData) -> Plate | None:
     candidates = np.array(sorted({round(step / 10, 1) for step in range(1, 10)} | {float(t) for t in chosen.values()}))
     metric = data.bag.provenance["params"]["select"]["threshold_metric"]
     values = threshold_scores(probabilities, present, mask, candidates.tolist(), metric=metric).T
-    figure = new_figure(6.2)
+    figure = new_figure(0.8 + 0.27 * len(data.labels))
     axes = figure.subplots()
     axes.imshow(np.ma.masked_invalid(values), cmap=SHADES, vmin=0, vmax=1, aspect="auto")
-    for row, name in enumerate(OPENMIC):
+    for row, name in enumerate(data.labels):
         for column, value in enumerate(values[row]):
             axes.text(
                 column, row, f"{value:.2f}" if np.isfinite(value) else "–", ha="center", va="center", fontsize=8.5,
@@ -151,7 +153,7 @@ def threshold_choice(data: ReportData) -> Plate | None:
         column = int(np.argmin(np.abs(candidates - float(chosen[name]))))
         axes.add_patch(Rectangle((column - 0.46, row - 0.44), 0.92, 0.88, fill=False, edgecolor=CONTRAST, linewidth=2))
     axes.set_xticks(range(len(candidates)), [f"{threshold:g}" for threshold in candidates])
-    axes.set_yticks(range(len(OPENMIC)), [display_name(name) for name in OPENMIC])
+    axes.set_yticks(range(len(data.labels)), [display_name(name) for name in data.labels])
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.set_xlabel("threshold")
@@ -163,7 +165,7 @@ def threshold_choice(data: ReportData) -> Plate | None:
         caption=f"{_F1[metric]} by threshold on {data.ensemble.describe('valid')}; the frame is the "
         "threshold that the select step chose there, the same for classes with too few cells for one of their own. "
         "Test was not looked at.",
-        alt="Heat map of 20 instruments by threshold; the chosen threshold of each instrument is framed.",
+        alt=f"Heat map of {len(data.labels)} instruments by threshold; the chosen threshold of each instrument is framed.",
         figure=figure,
     )
 

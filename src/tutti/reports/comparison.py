@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from tutti.labels import OPENMIC
 from tutti.reports.data import ReportData, Scores
 from tutti.reports.style import (
     ACCENT,
@@ -133,12 +132,15 @@ def class_heat(data: ReportData) -> Plate:
     """Average precision of every class under every system, on test."""
     systems = data.leaders
     values = np.column_stack([scores.classes("test")["ap"].to_numpy(float) for scores in systems])
-    figure = _heat(values, [display_name(name) for name in OPENMIC], [s.name for s in systems], height=6.2)
+    figure = _heat(
+        values, [display_name(name) for name in data.labels], [s.name for s in systems],
+        height=0.8 + 0.27 * len(data.labels),
+    )  # fmt: skip
     return Plate(
         name="class-heat",
         title="Average precision per instrument and model",
         caption=f"Average precision on {data.ensemble.describe('test')}. A dash: the class was not asked both ways.",
-        alt=f"Heat map of 20 instruments by {len(systems)} systems.",
+        alt=f"Heat map of {len(data.labels)} instruments by {len(systems)} systems.",
         figure=figure,
     )
 

@@ -17,11 +17,11 @@ from tutti.errors import DataError
 from tutti.evaluation.metrics import NAMES, PRESENT
 from tutti.evaluation.predictions import Predictions, load_predictions
 from tutti.files import sha256_file
-from tutti.labels import OPENMIC
+from tutti.tasks import Task, get_task
 
 log = logging.getLogger(__name__)
 
-#: Datasets whose clips answer the 20-class question; the others serve pretraining and mixing.
+#: Datasets whose clips have OpenMIC labels; the others serve pretraining and mixing.
 TASK_DATASETS = ("openmic", "mixtures")
 
 SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
@@ -47,7 +47,7 @@ class Scores:
         """Probabilities, presence and mask of a split, no rows when the split has no clips.
 
         Returns:
-            float32 [clips, 20], bool [clips, 20] (relevance at least 0.5) and bool [clips, 20] (asked).
+            float32 [clips, labels], bool [clips, labels] (relevance at least 0.5) and bool [clips, labels] (asked).
         """
         rows = self.predictions.split == split
         present = self.predictions.labels[rows] >= PRESENT
@@ -56,7 +56,7 @@ class Scores:
     def classes(self, split: str) -> pd.DataFrame:
         """Per-class results of a split, indexed by class in vocabulary order; absent classes are rows of NaN."""
         rows = self.per_class[self.per_class["split"] == split].set_index("class")
-        return rows.reindex(list(OPENMIC))
+        return rows.reindex(list(self.predictions.names))
 
     def describe(self, split: str) -> str:
         """The data of a split in words: ``60 synthetic test clips (openmic) with 121 asked cells``."""
@@ -116,6 +116,16 @@ class ReportData:
     decision: dict[str, Any]
     smoke: dict[str, Any] | None
     params: Config
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The task's labels, in their order."""
+        return self.bag.labels
+
+    @property
+    def task(self) -> Task:
+        """What the ensemble decides."""
+        return get_task(self.bag.task)
 
     @property
     def leaders(self) -> list[Scores]:

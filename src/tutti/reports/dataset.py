@@ -15,10 +15,11 @@ _LIGHT = "#A9CCE3"
 
 
 def task_clips(data: ReportData) -> pd.DataFrame:
-    """Rows of the clips that answer the 20-class question, synthetic mixtures included."""
+    """Rows of the clips that answer the task's question, synthetic mixtures included."""
     tables = [data.manifest] if data.mixtures is None else [data.manifest, data.mixtures]
     clips = pd.concat(tables, ignore_index=True)
-    return clips[clips["dataset"].isin(TASK_DATASETS)]
+    datasets = TASK_DATASETS if data.labels == OPENMIC else set(data.ensemble.predictions.dataset)
+    return clips[clips["dataset"].isin(datasets)]
 
 
 def synthetic_note(data: ReportData, clips: pd.DataFrame) -> str:
@@ -30,8 +31,13 @@ def synthetic_note(data: ReportData, clips: pd.DataFrame) -> str:
 
 
 @themed
-def label_balance(data: ReportData) -> Plate:
-    """Asked positives and negatives per class and split; what nobody was asked is given as a share."""
+def label_balance(data: ReportData) -> Plate | None:
+    """Asked positives and negatives per class and split; what nobody was asked is given as a share.
+
+    None for tasks other than OpenMIC's, which the manifest has no labels of.
+    """
+    if data.labels != OPENMIC:
+        return None
     clips = task_clips(data)
     splits = [split for split in SPLITS if (clips["split"] == split).any()]
     figure = new_figure(6.4)

@@ -8,7 +8,6 @@ from matplotlib.patches import Patch
 
 from tutti.evaluation.metrics import PRESENT
 from tutti.evaluation.predictions import Predictions
-from tutti.labels import OPENMIC
 from tutti.reports.data import ReportData, Scores
 from tutti.reports.style import (
     ACCENT,
@@ -102,34 +101,37 @@ def dashboard_clips(scores: Scores, count: int = 4) -> list[int]:
 def _clip(axes: Axes, predictions: Predictions, row: int, thresholds: np.ndarray) -> None:
     probabilities, asked = predictions.probabilities[row], predictions.mask[row]
     present = predictions.labels[row] >= PRESENT
-    positions = np.arange(len(OPENMIC))
+    positions = np.arange(len(thresholds))
     axes.barh(positions, probabilities, height=0.66, color=np.where(asked, ACCENT, FAINT))
     axes.vlines(thresholds, positions - 0.42, positions + 0.42, color=INK, linewidth=1)
     for position in positions[asked]:
         shape = {"marker": "*", "markersize": 10} if present[position] else {"marker": "o", "markerfacecolor": "none"}
         axes.plot(1.06, position, color=CONTRAST, clip_on=False, **shape)
     axes.set_title(f"{predictions.clip_id[row]}{' (synthetic)' if predictions.synthetic[row] else ''}", fontsize=9)
-    axes.set(xlim=(0, 1.12), ylim=(len(OPENMIC) - 0.4, -0.6), xticks=(0, 0.5, 1))
+    axes.set(xlim=(0, 1.12), ylim=(len(thresholds) - 0.4, -0.6), xticks=(0, 0.5, 1))
     grid_lines(axes)
     axes.spines[["left", "bottom"]].set_visible(False)
 
 
 @themed
 def clip_dashboard(data: ReportData) -> Plate | None:
-    """Probabilities of all classes for a few test clips beside what people labelled; None without test clips."""
-    clips = dashboard_clips(data.ensemble)
+    """Probabilities of all classes for a few test clips beside what people labelled.
+
+    None without test clips, and where frames have labels of their own.
+    """
+    clips = [] if data.task.frames else dashboard_clips(data.ensemble)
     if not clips:
         return None
-    thresholds = np.array([data.bag.thresholds[name] for name in OPENMIC])
+    thresholds = np.array([data.bag.thresholds[name] for name in data.labels])
     rows = (len(clips) + 1) // 2
-    figure = new_figure(0.6 + 4.3 * rows)
+    figure = new_figure(0.6 + (0.7 + 0.18 * len(data.labels)) * rows)
     panels = figure.subplots(rows, 2, sharey=True, squeeze=False).ravel()
     for axes, row in zip(panels, clips, strict=False):
         _clip(axes, data.ensemble.predictions, row, thresholds)
     for axes in panels[len(clips) :]:
         axes.axis("off")
     for axes in panels[::2]:
-        axes.set_yticks(range(len(OPENMIC)), [display_name(name) for name in OPENMIC])
+        axes.set_yticks(range(len(data.labels)), [display_name(name) for name in data.labels])
     key = [
         Patch(color=ACCENT, label="probability, asked"),
         Patch(color=FAINT, label="probability, nobody was asked"),
@@ -143,6 +145,6 @@ def clip_dashboard(data: ReportData) -> Plate | None:
         title="Single clips",
         caption="The ensemble's answers for the test clips with the most asked cells, of "
         f"{data.ensemble.describe('test')}; chosen without looking at the answers.",
-        alt="Bars of 20 probabilities for each clip, with stars on the instruments labelled present.",
+        alt=f"Bars of {len(data.labels)} probabilities for each clip, with stars on the instruments labelled present.",
         figure=figure,
     )

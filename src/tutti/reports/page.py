@@ -9,7 +9,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tutti.datasets import LAYOUTS
 from tutti.files import atomic_folder
-from tutti.labels import OPENMIC
 from tutti.progress import track
 from tutti.reports import classes, comparison, dataset, ensemble, training
 from tutti.reports.data import Member, ReportData
@@ -68,7 +67,7 @@ def class_rows(data: ReportData) -> list[dict[str, str]]:
     """The rows of the table per instrument: the ensemble on test."""
     table = data.ensemble.classes("test")
     rows = []
-    for name, values in zip(OPENMIC, table.to_dict("records"), strict=True):
+    for name, values in zip(data.labels, table.to_dict("records"), strict=True):
         counts = {key: number(values[key], 0) for key in ("positives", "negatives")}
         scores = {key: number(values[key]) for key in ("ap", "auroc", "f1", "f1_two_class")}
         rows.append({"name": display_name(name), **counts, **scores, "threshold": f"{data.bag.thresholds[name]:g}"})

@@ -7,6 +7,9 @@ from matplotlib.axes import Axes
 from tutti.reports.data import Member, ReportData
 from tutti.reports.style import ACCENT, CONTRAST, INK, MUTED, Plate, grid_lines, new_figure, themed
 
+#: Column of the history to the score's name: a network's history has the first that its task defines.
+_SCORES = {"valid_map": "mAP", "valid_accuracy": "accuracy", "valid_micro_f1": "micro F1"}
+
 
 def chosen_epoch(history: pd.DataFrame, select_by: str) -> int:
     """The epoch whose weights were kept: the best by ``select_by`` on validation, the earliest of equals.
@@ -30,9 +33,9 @@ def _end_label(axes: Axes, table: pd.DataFrame, column: str, text: str, colour: 
         )
 
 
-def _draw_map(axes: Axes, history: pd.DataFrame, best: int) -> None:
-    last, value = float(history["epoch"].max()), float(history.loc[history["epoch"] == best, "valid_map"].iloc[0])
-    axes.plot(history["epoch"], history["valid_map"], color=ACCENT, marker="o", markersize=3)
+def _draw_score(axes: Axes, history: pd.DataFrame, column: str, best: int) -> None:
+    last, value = float(history["epoch"].max()), float(history.loc[history["epoch"] == best, column].iloc[0])
+    axes.plot(history["epoch"], history[column], color=ACCENT, marker="o", markersize=3)
     axes.plot(best, value, "o", color=ACCENT, markersize=9, markerfacecolor="white", markeredgewidth=2)
     axes.annotate(
         f"epoch {best}: {value:.3f}", (best, value), (0, 9), textcoords="offset points", color=INK, fontsize=9,
@@ -46,14 +49,15 @@ def _draw(loss: Axes, score: Axes, name: str, history: pd.DataFrame, best: int) 
         loss.plot(epochs, history[column], color=colour, marker="o", markersize=3)
         _end_label(loss, history, column, text, colour)
     last = float(epochs.max())
-    if "valid_map" in history:
-        _draw_map(score, history, best)
+    column = next((column for column in _SCORES if column in history), None)
+    if column is not None:
+        _draw_score(score, history, column, best)
     else:
         score.text(0.5, 0.5, "undefined on this validation split", transform=score.transAxes, ha="center", color=MUTED)
     for axes in (loss, score):
         axes.axvline(best, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
     loss.set(title=f"{name}: loss", ylim=(0, None))
-    score.set(title=f"{name}: validation mAP", ylim=(0, 1.05))
+    score.set(title=f"{name}: validation {_SCORES[column or 'valid_map']}", ylim=(0, 1.05))
     for axes in (loss, score):
         axes.set(xlim=(0.5, last + 0.5 + (0.28 * last if axes is loss else 0)), xlabel="epoch")
         axes.set_xticks(range(1, int(last) + 1, max(1, round(last / 8))))
@@ -67,7 +71,7 @@ def _select_by(data: ReportData, member: Member) -> str:
 
 @themed
 def training_curves(data: ReportData) -> Plate | None:
-    """Losses and validation mAP by epoch, one row per network; None when no network was trained."""
+    """Losses and validation mAP, or what the task has instead, by epoch, one row per network; None when no network was trained."""
     networks = [
         (member.scores.name, member.history, chosen_epoch(member.history, _select_by(data, member)))
         for member in data.models
@@ -83,7 +87,7 @@ def training_curves(data: ReportData) -> Plate | None:
     return Plate(
         name="training",
         title="Training",
-        caption=f"{names}: loss over asked cells, and mAP, on {data.ensemble.describe('valid')}. The ring is the epoch "
+        caption=f"{names}: loss over asked cells, and the validation score, on {data.ensemble.describe('valid')}. The ring is the epoch "
         "whose weights were kept.",
         alt="; ".join(f"{name} trained {len(history)} epochs and kept epoch {best}" for name, history, best in networks)
         + ".",
