@@ -76,7 +76,8 @@ def class_bars(data: ReportData) -> Plate:
         title="Each instrument",
         caption=f"The ensemble on {data.ensemble.describe('test')}. Beside each name: positives / asked cells. The "
         "orange tick is chance, the class's share of positives. Few cells make these numbers coarse.",
-        alt=f"Bars of average precision and two-class F1 of {len(table)} instruments; best ranked is {best}, worst {worst}.",
+        alt=f"Bars of average precision and two-class F1 of {len(table)} instruments; best ranked is {best}, worst "
+        f"{worst}.",
         figure=figure,
     )
 
@@ -165,7 +166,7 @@ def threshold_choice(data: ReportData) -> Plate | None:
         caption=f"{_F1[metric]} by threshold on {data.ensemble.describe('valid')}; the frame is the "
         "threshold that the select step chose there, the same for classes with too few cells for one of their own. "
         "Test was not looked at.",
-        alt=f"Heat map of {len(data.labels)} instruments by threshold; the chosen threshold of each instrument is framed.",
+        alt=f"Heat map of {len(data.labels)} instruments by threshold; the chosen threshold of each is framed.",
         figure=figure,
     )
 

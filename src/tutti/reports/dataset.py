@@ -83,6 +83,8 @@ def polyphony(data: ReportData) -> Plate | None:
     """How many instruments the synthetic mixtures hold, and how often each class; None without mixtures."""
     if data.mixtures is None or data.mixture_labels is None or "polyphony" not in data.mixture_labels:
         return None
+    if not len(data.mixtures):
+        return None
     counts = data.mixture_labels["polyphony"].astype(int).value_counts().sort_index()
     labels, mask = label_arrays(data.mixtures)
     positives = ((labels >= 0.5) & mask).sum(axis=0)

@@ -49,15 +49,15 @@ def _draw(loss: Axes, score: Axes, name: str, history: pd.DataFrame, best: int) 
         loss.plot(epochs, history[column], color=colour, marker="o", markersize=3)
         _end_label(loss, history, column, text, colour)
     last = float(epochs.max())
-    column = next((column for column in _SCORES if column in history), None)
-    if column is not None:
-        _draw_score(score, history, column, best)
+    scored = next((column for column in _SCORES if column in history), None)
+    if scored is not None:
+        _draw_score(score, history, scored, best)
     else:
         score.text(0.5, 0.5, "undefined on this validation split", transform=score.transAxes, ha="center", color=MUTED)
     for axes in (loss, score):
         axes.axvline(best, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
     loss.set(title=f"{name}: loss", ylim=(0, None))
-    score.set(title=f"{name}: validation {_SCORES[column or 'valid_map']}", ylim=(0, 1.05))
+    score.set(title=f"{name}: validation {_SCORES[scored or 'valid_map']}", ylim=(0, 1.05))
     for axes in (loss, score):
         axes.set(xlim=(0.5, last + 0.5 + (0.28 * last if axes is loss else 0)), xlabel="epoch")
         axes.set_xticks(range(1, int(last) + 1, max(1, round(last / 8))))
@@ -71,7 +71,7 @@ def _select_by(data: ReportData, member: Member) -> str:
 
 @themed
 def training_curves(data: ReportData) -> Plate | None:
-    """Losses and validation mAP, or what the task has instead, by epoch, one row per network; None when no network was trained."""
+    """Losses and the validation score by epoch, one row per network; None when no network was trained."""
     networks = [
         (member.scores.name, member.history, chosen_epoch(member.history, _select_by(data, member)))
         for member in data.models
@@ -87,7 +87,7 @@ def training_curves(data: ReportData) -> Plate | None:
     return Plate(
         name="training",
         title="Training",
-        caption=f"{names}: loss over asked cells, and the validation score, on {data.ensemble.describe('valid')}. The ring is the epoch "
+        caption=f"{names}: loss and score on {data.ensemble.describe('valid')}. The ring is the epoch "
         "whose weights were kept.",
         alt="; ".join(f"{name} trained {len(history)} epochs and kept epoch {best}" for name, history, best in networks)
         + ".",
