@@ -165,8 +165,8 @@ def openmic_members(seed: int = 0, clips: int = 72, seconds: float = 2.0) -> dic
     }
 
 
-def irmas_members(seed: int = 0, seconds: float = 1.0) -> dict[str, dict[str, bytes]]:
-    """IRMAS: two training excerpts per code in the three name patterns, and two excerpts in each test part."""
+def irmas_members(seed: int = 0, seconds: float = 1.0, *, songs: int = 2) -> dict[str, dict[str, bytes]]:
+    """IRMAS: training excerpts of as many songs per code in the three name patterns, two excerpts in each test part."""
     generator = np.random.default_rng(seed)
     training = {"IRMAS-TrainingData/README.txt": b"made by the tests", "IRMAS-TrainingData/RENDERED.json": RENDERED}
 
@@ -176,9 +176,10 @@ def irmas_members(seed: int = 0, seconds: float = 1.0) -> dict[str, dict[str, by
 
     song = 0
     for code in IRMAS:
-        for pattern in ("[{code}][cla]{song:04d}__1.wav", "{song:03d}__[{code}][nod][jaz_blu]{song:04d}__2.wav"):
+        for number in range(songs):
             song += 1
-            name = pattern if song % 3 else "[{code}][dru][pop_roc]{song:04d}__3.wav"
+            name = ("[{code}][cla]{song:04d}__1.wav", "{song:03d}__[{code}][nod][jaz_blu]{song:04d}__2.wav")[number % 2]
+            name = name if song % 3 else "[{code}][dru][pop_roc]{song:04d}__3.wav"
             training[f"IRMAS-TrainingData/{code}/{name.format(code=code, song=song)}"] = excerpt([code])
     archives = {"IRMAS-TrainingData.zip": training}
     codes = list(IRMAS)
@@ -233,12 +234,14 @@ def nsynth_members(seed: int = 0, seconds: float = 1.0) -> dict[str, dict[str, b
     return archives
 
 
-def musicnet_members(seed: int = 0, seconds: float = 2.0) -> dict[str, bytes]:
-    """MusicNet: two training and one test recording whose labels cover all 11 codes and leave a silent gap."""
+def musicnet_members(seed: int = 0, seconds: float = 2.0, *, takes: int = 1) -> dict[str, bytes]:
+    """MusicNet: takes of two training pieces and a test piece; their labels cover all 11 codes and leave a gap."""
     generator = np.random.default_rng(seed)
     header = ["start_time", "end_time", "instrument", "note", "start_beat", "end_beat", "note_value"]
     members: dict[str, bytes] = {"musicnet/RENDERED.json": RENDERED}
-    pieces = (("1727", "train", (1, 7, 41, 42)), ("1728", "train", (43, 44, 69, 74)), ("1759", "test", (61, 71, 72)))
+    played = ((1, 7, 41, 42), (43, 44, 69, 74))
+    pieces = [(str(1727 + take), "train", played[take % 2]) for take in range(2 * takes)]
+    pieces.append(("1759", "test", (61, 71, 72)))
     for number, split, codes in pieces:
         rows, mixed = [], np.zeros(round(seconds * 44100), np.float32)
         half = len(mixed) // 2
@@ -299,45 +302,57 @@ def make_notes(folder: Path, *, seed: int = 0, notes: int = 5, seconds: float = 
     return folder
 
 
-def tiny_params(*models: str, **changes: dict[str, Any]) -> str:
-    """The repository's params.yaml made small enough for the corpus, as YAML text.
+def tiny_params(*models: str, file: str = "params.yaml", **changes: dict[str, Any]) -> str:
+    """Parameters of the repository made small enough for the corpus, as YAML text.
 
     Args:
         models: Models to keep, all of them without any.
+        file: The parameters to begin with, from the repository's root.
         changes: Keys to change by section, such as ``data={"notes": "notes"}``.
     """
-    params = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
-    params["data"].update(valid_fraction=0.34)
-    params["validate"].update(
-        min_labelled_per_class=4,
-        min_positive_share=0.1,
-        max_positive_share=0.9,
-        min_mask_density=0.05,
-        max_mask_density=0.5,
-        max_class_imbalance=4.0,
-    )
-    params["mix"].update(generator="published", per_polyphony=2, max_polyphony=3, duration_s=2.0)
-    params["features"].update(batch=8)
-    params["irmas"].update(split="grouped", balance=True, pairs_per_class=None)
+    params = yaml.safe_load((Path(__file__).parents[1] / file).read_text())
+    smaller: dict[str, dict[str, Any]] = {
+        "data": {"valid_fraction": 0.34},
+        "validate": {
+            "min_labelled_per_class": 4,
+            "min_positive_share": 0.1,
+            "max_positive_share": 0.9,
+            "min_mask_density": 0.05,
+            "max_mask_density": 0.5,
+            "max_class_imbalance": 4.0,
+        },
+        "features": {"batch": 8},
+        "irmas": {"split": "grouped", "balance": True, "pairs_per_class": None},
+        "repeat": {"seeds": [1]},
+        "evaluate": {"bootstrap": 20},
+        "select": {"step": 0.5, "thresholds": [0.3, 0.5]},
+        "gate": {
+            "min_map": 0.0,
+            "min_f1_macro_two_class": 0.0,
+            "min_class_auroc": 0.0,
+            "class_floors": {},
+            "max_regression": 1.0,
+        },
+        "package": {"golden": 2},
+    }
+    if params.get("mix", {}).get("per_polyphony") != 0:
+        smaller["mix"] = {"generator": "published", "per_polyphony": 2, "max_polyphony": 3, "duration_s": 2.0}
+    for section, values in smaller.items():
+        params.setdefault(section, {}).update(values)
     params["models"] = {name: params["models"][name] for name in models or params["models"]}
     candidates = [name for name in params["select"]["models"] if name in params["models"]]
     params["select"]["models"] = candidates or list(params["models"])
-    params["repeat"].update(models=[name for name in params["repeat"]["models"] if name in params["models"]], seeds=[1])
+    params["repeat"]["models"] = [name for name in params["repeat"].get("models", []) if name in params["models"]]
     if not {"passt", "passt_real"} <= set(params["models"]):
-        params["compare"] = dict.fromkeys(params["compare"])
+        params["compare"] = dict.fromkeys(params.get("compare", ()))
     for model in params["models"].values():
         model["preset"] = "mini"
+        model.pop("weights", None)
         for stage in ("train", "pretrain"):
             if model.get(stage):
                 model[stage].update(epochs=1, batch=16)
         if model.get("forest"):
             model["forest"].update(trees=5, max_depth=4)
-    params["evaluate"].update(bootstrap=20)
-    params["select"].update(step=0.5, thresholds=[0.3, 0.5])
-    params["gate"].update(
-        min_map=0.0, min_f1_macro_two_class=0.0, min_class_auroc=0.0, class_floors={}, max_regression=1.0
-    )
-    params["package"].update(golden=2)
     for section, values in changes.items():
         params[section].update(values)
     return yaml.safe_dump(params, sort_keys=False)
