@@ -20,13 +20,28 @@ from tutti.reports.style import (
 )
 
 #: Key in the metrics, name for people, what it is in one line. ``hamming`` is the only one where less is better.
-METRICS: tuple[tuple[str, str, str], ...] = (
+_EVERY_TASK: tuple[tuple[str, str, str], ...] = (
     ("map", "mAP", "mean over classes of average precision: how well clips are ranked, at every threshold"),
     ("f1_macro", "F1, positive class", "mean over classes of the F1 of “present” at the class's threshold"),
     ("f1_macro_two_class", "F1, two-class", "mean over classes of the F1 of “present” and of “absent”, averaged"),
     ("auroc", "AUROC", "mean over classes: the chance that a clip with the instrument ranks above one without"),
     ("hamming", "Hamming loss", "share of asked cells that are answered wrongly; less is better"),
 )
+
+#: The same of `tutti.evaluation.task_metrics`.
+_SOME_TASKS: tuple[tuple[str, str, str], ...] = (
+    ("accuracy", "Accuracy", "share of clips whose most probable class is the right one"),
+    ("label_accuracy", "Label accuracy", "share of cells that are answered rightly"),
+    ("exact_accuracy", "Exact accuracy", "share of clips of which every class is answered rightly"),
+    ("micro_f1", "Micro F1", "F1 of “present” over the cells of all classes together"),
+    ("f1_macro_present", "F1, occurring classes", "mean F1 of “present” over the classes that occur"),
+)
+
+
+def shown_metrics(data: ReportData) -> tuple[tuple[str, str, str], ...]:
+    """Key, name and meaning of the metrics that the ensemble has: those of every task, then those of its own."""
+    own = tuple(row for row in _SOME_TASKS if data.ensemble.metrics["test"].get(row[0]) is not None)
+    return _EVERY_TASK + own
 
 
 def chance_map(scores: Scores, split: str = "test") -> float | None:
@@ -109,20 +124,20 @@ def _heat(
 @themed
 def metric_heat(data: ReportData) -> Plate:
     """Every metric of every system on test, shaded so that darker is better throughout."""
-    systems = data.leaders
-    values = np.array([[_number(s.metrics["test"].get(key)) for key, *_ in METRICS] for s in systems])
+    systems, metrics = data.leaders, shown_metrics(data)
+    values = np.array([[_number(s.metrics["test"].get(key)) for key, *_ in metrics] for s in systems])
     shades = values.copy()
-    lower_is_better = [key == "hamming" for key, *_ in METRICS]
+    lower_is_better = [key == "hamming" for key, *_ in metrics]
     shades[:, lower_is_better] = 1 - shades[:, lower_is_better]
     figure = _heat(
-        values, [s.name for s in systems], [title.replace(", ", ",\n") for _, title, _ in METRICS],
+        values, [s.name for s in systems], [title.replace(", ", ",\n") for _, title, _ in metrics],
         height=0.75 + 0.38 * len(systems), shades=shades,
     )  # fmt: skip
     return Plate(
         name="metric-heat",
         title="All metrics",
         caption=f"On {data.ensemble.describe('test')}. Darker is better; for Hamming loss the smaller number is.",
-        alt=f"Heat map of {len(systems)} systems by {len(METRICS)} metrics, as in the table.",
+        alt=f"Heat map of {len(systems)} systems by {len(metrics)} metrics, as in the table.",
         figure=figure,
     )
 

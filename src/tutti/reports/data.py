@@ -59,13 +59,20 @@ class Scores:
         return rows.reindex(list(self.predictions.names))
 
     def describe(self, split: str) -> str:
-        """The data of a split in words: ``60 synthetic test clips (openmic) with 121 asked cells``."""
+        """The data of a split in words.
+
+        Such as ``60 synthetic test clips (openmic) with 121 asked cells``, or ``5,000 frames of 3 synthetic test
+        recordings (musicnet) with 60,000 asked cells``.
+        """
         rows = self.predictions.split == split
         synthetic = self.predictions.synthetic[rows]
         kind = "synthetic " if len(synthetic) and synthetic.all() else "partly synthetic " if synthetic.any() else ""
         sources = ", ".join(sorted(set(self.predictions.dataset[rows])))
         asked = int(self.predictions.mask[rows].sum())
-        return f"{len(synthetic):,} {kind}{SPLIT_NAMES[split]} clips ({sources}) with {asked:,} asked cells"
+        counted, unit = f"{len(synthetic):,}", "clips"
+        if self.predictions.frame.any():
+            counted, unit = f"{counted} frames of {len(set(self.predictions.clip_id[rows])):,}", "recordings"
+        return f"{counted} {kind}{SPLIT_NAMES[split]} {unit} ({sources}) with {asked:,} asked cells"
 
 
 @dataclass(frozen=True)

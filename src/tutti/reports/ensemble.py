@@ -25,6 +25,9 @@ from tutti.reports.style import (
 
 _HEIGHT = np.sqrt(3) / 2  # of a triangle whose sides are 1
 
+#: Characters that fit above one of two panels side by side.
+_TITLE_LENGTH = 48
+
 
 def member_weights(data: ReportData) -> dict[str, float]:
     """Weight of each member of the bag, in the bag's order."""
@@ -107,7 +110,9 @@ def _clip(axes: Axes, predictions: Predictions, row: int, thresholds: np.ndarray
     for position in positions[asked]:
         shape = {"marker": "*", "markersize": 10} if present[position] else {"marker": "o", "markerfacecolor": "none"}
         axes.plot(1.06, position, color=CONTRAST, clip_on=False, **shape)
-    axes.set_title(f"{predictions.clip_id[row]}{' (synthetic)' if predictions.synthetic[row] else ''}", fontsize=9)
+    kind = " (synthetic)" if predictions.synthetic[row] else ""
+    clip, room = predictions.clip_id[row], _TITLE_LENGTH - len(kind)
+    axes.set_title(f"{clip if len(clip) <= room else '…' + clip[1 - room :]}{kind}", fontsize=9)
     axes.set(xlim=(0, 1.12), ylim=(len(thresholds) - 0.4, -0.6), xticks=(0, 0.5, 1))
     grid_lines(axes)
     axes.spines[["left", "bottom"]].set_visible(False)

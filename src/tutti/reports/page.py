@@ -142,7 +142,7 @@ def write_report(data: ReportData, folder: Path, *, docs: str | None) -> list[st
             data=data,
             docs=docs,
             plates=plates,
-            metrics=comparison.METRICS,
+            metrics=comparison.shown_metrics(data),
             interval=interval,
             confidence=f"{data.params.evaluate.confidence:.0%}",
             chance=comparison.chance_map(data.ensemble),
