@@ -12,7 +12,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 
 from tutti.config import Config, load_config
 from tutti.errors import ConfigError, DataError, exit_code_of
-from tutti.evaluation.predictions import Predictions
+from tutti.evaluation.predictions import COLUMNS, Predictions, load_predictions
 from tutti.files import sha256_file, write_json
 from tutti.progress import log_to_stderr, track
 
@@ -151,20 +151,16 @@ def _answers(fold: Path, name: str) -> Predictions:
     """What was decided about the fold's own recordings, 0 or 1 as probabilities."""
     from tutti.bag import read_bag
     from tutti.evaluation.metrics import decide
-    from tutti.evaluation.predictions import load_predictions
 
-    if name == _ENSEMBLE:
-        folder, thresholds = fold / _ENSEMBLE, list(read_bag(fold / _ENSEMBLE).thresholds.values())
-    else:
-        folder, thresholds = fold / "evaluations" / name, 0.5
+    folder = fold / _ENSEMBLE if name == _ENSEMBLE else fold / "evaluations" / name
     test = load_predictions(folder / "predictions.parquet").of("test")
+    thresholds = list(read_bag(folder).thresholds.values()) if name == _ENSEMBLE else [0.5] * len(test.names)
     return test.with_probabilities(decide(test.probabilities, thresholds).astype(np.float32))
 
 
-def _joined(parts: Iterable[Predictions]) -> Predictions:
-    rows = [vars(part) for part in parts]
-    arrays = [name for name in rows[0] if name != "names"]
-    return replace(Predictions(**rows[0]), **{name: np.concatenate([row[name] for row in rows]) for name in arrays})
+def _joined(parts: Sequence[Predictions]) -> Predictions:
+    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+    return replace(parts[0], **columns)
 
 
 def print_result(result: dict[str, Any]) -> None:

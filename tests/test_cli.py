@@ -91,7 +91,7 @@ def test_models_have_an_output_for_each_frame_where_the_task_does():
     rows = json.loads(tutti("models", "--json", "--preset", "paper").stdout)
     shapes = {row["name"]: row["output_shape"] for row in rows}
     assert shapes["passt"] == [20]
-    assert shapes["mfcc_transformer"] == [1024, 12]
+    assert shapes["mfcc_transformer"] == [2048, 12]
 
 
 @pytest.mark.parametrize("columns", [80, 120])

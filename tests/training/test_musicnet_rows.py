@@ -20,10 +20,10 @@ from tutti.training.fitting import input_scale
 from tutti.training.train import train_model
 
 TASK = "musicnet-frames"
-_WINDOW = WINDOW_FRAMES * FRAME_SAMPLES / SAMPLE_RATE  # 11.84 s
+_WINDOW = WINDOW_FRAMES * FRAME_SAMPLES / SAMPLE_RATE
 
 #: Seconds and split of each recording: shorter than a window, two windows and a moved-back third, and whole ones.
-RECORDINGS = {"1": (5.0, "train"), "2": (30.0, "train"), "3": (2 * _WINDOW, "valid"), "4": (2.2 * _WINDOW, "test")}
+RECORDINGS = {"1": (5.0, "train"), "2": (60.0, "train"), "3": (2 * _WINDOW, "valid"), "4": (2.2 * _WINDOW, "test")}
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def test_windows_stand_side_by_side_and_the_last_ends_with_the_recording(frames:
     starts = {number: [start for _, start in frames.windows(number)] for number in RECORDINGS}
     assert starts["1"] == [0]
     assert starts["2"][:2] == [0, step]
-    assert starts["2"][2] == 30 * SAMPLE_RATE - (WINDOW_FRAMES - 1) * FRAME_SAMPLES
+    assert starts["2"][2] == 60 * SAMPLE_RATE - (WINDOW_FRAMES - 1) * FRAME_SAMPLES
     assert starts["3"] == [0, step]
     assert starts["4"] == [0, step]  # a fifth of a window is not worth another
     assert frames.store.array(FRONT_END).shape == (8, WINDOW_FRAMES, 13)
@@ -99,7 +99,7 @@ def test_the_window_that_was_moved_back_counts_only_what_is_new(frames: Frames) 
     store, done = frames.store, second + WINDOW_FRAMES * FRAME_SAMPLES
     counted = store.mask[r].any(axis=1)
     begins = start + FRAME_SAMPLES * np.arange(WINDOW_FRAMES)
-    inside = begins + FRAME_SAMPLES <= 30 * SAMPLE_RATE
+    inside = begins + FRAME_SAMPLES <= 60 * SAMPLE_RATE
     assert np.array_equal(counted, (begins >= done) & inside)
     expected = frame_labels(frames.notes["2"], int(inside.sum()), start=start)
     assert np.array_equal(store.labels[r][inside], expected)

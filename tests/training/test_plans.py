@@ -7,6 +7,7 @@ from tutti.audio.windows import WindowPolicy
 from tutti.config import Config, ForestParams, ModelParams
 from tutti.errors import ConfigError
 from tutti.models import get_model
+from tutti.models.frame_network import WINDOW_FRAMES
 from tutti.training.plans import IRMAS_WINDOW, describe_plans, plan_sets
 
 
@@ -40,9 +41,9 @@ def test_a_name_of_the_run_may_stand_for_another_model(config: Config) -> None:
 def test_stereo_and_frames_are_planned(config: Config) -> None:
     plans = plan_sets(with_models(config, cnn1d_stage1=network(), mfcc_cnn=network()))
     assert plans["irmas-4"].signals == [(8000, 2)]
-    assert plans["musicnet-frames"].frames == 1024
+    assert plans["musicnet-frames"].frames == WINDOW_FRAMES
     described = describe_plans(plans)["musicnet-frames"]
-    assert described["frames"] == 1024
+    assert described["frames"] == WINDOW_FRAMES
     assert described["stored_signals"] == []
 
 
@@ -63,5 +64,5 @@ def test_models_that_cut_differently_are_refused(config: Config, monkeypatch: py
 def test_models_with_other_numbers_of_frames_are_refused(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = get_model("mfcc_cnn")
     monkeypatch.setitem(entry.presets, "mini", dataclasses.replace(entry.preset("mini"), input_shape=(512, 13)))
-    with pytest.raises(ConfigError, match="mfcc_cnn: 512; mfcc_transformer: 1024"):
+    with pytest.raises(ConfigError, match=f"mfcc_cnn: 512; mfcc_transformer: {WINDOW_FRAMES}"):
         plan_sets(with_models(config, mfcc_cnn=network(), mfcc_transformer=network()))

@@ -13,9 +13,9 @@ from tutti.models.network import Network, load_strictly
 #: The front end of every preset, so that one set of features serves them all.
 FRONT_END = MfccConfig()
 
-#: Frames of a window: 11.8 s, and a multiple of the 32 frames that the published CNN takes together. Which instruments
+#: Frames of a window: 23.7 s, and a multiple of the 32 frames that the published CNN takes together. Which instruments
 #: sound is told far better from several seconds than from a frame.
-WINDOW_FRAMES = 1024
+WINDOW_FRAMES = 2048
 
 _HOP_S = FRONT_END.hop_length / FRONT_END.sample_rate
 

@@ -96,10 +96,10 @@ _SHAPE = (WINDOW_FRAMES, FRONT_END.n_mfcc)
         ),
         "mini": Preset(
             front_end=FRONT_END,
-            options={"frames": 1, "widths": (32, 64), "spans": (64, 512), "colour": 0.2},
+            options={"frames": 1, "widths": (32, 64), "spans": (64, 512, 2048), "colour": 0.2},
             input_shape=_SHAPE,
-            trainable_params=12_300,
-            total_params=12_300,
+            trainable_params=12_588,
+            total_params=12_588,
             window=WINDOW,
         ),
     },

@@ -39,9 +39,9 @@ _SOME_TASKS: tuple[tuple[str, str, str], ...] = (
 
 
 def shown_metrics(data: ReportData) -> tuple[tuple[str, str, str], ...]:
-    """Key, name and meaning of the metrics that the ensemble has: those of every task, then those of its own."""
+    """Key, name and meaning of the metrics that the ensemble has: those of its task, then those of every task."""
     own = tuple(row for row in _SOME_TASKS if data.ensemble.metrics["test"].get(row[0]) is not None)
-    return _EVERY_TASK + own
+    return own + _EVERY_TASK
 
 
 def chance_map(scores: Scores, split: str = "test") -> float | None:

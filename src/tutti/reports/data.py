@@ -71,7 +71,8 @@ class Scores:
         asked = int(self.predictions.mask[rows].sum())
         counted, unit = f"{len(synthetic):,}", "clips"
         if self.predictions.frame.any():
-            counted, unit = f"{counted} frames of {len(set(self.predictions.clip_id[rows])):,}", "recordings"
+            recordings = len(set(self.predictions.clip_id[rows]))
+            counted, unit = f"{counted} frames of {recordings:,}", "recordings" if recordings > 1 else "recording"
         return f"{counted} {kind}{SPLIT_NAMES[split]} {unit} ({sources}) with {asked:,} asked cells"
 
 

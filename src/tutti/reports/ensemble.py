@@ -26,7 +26,7 @@ from tutti.reports.style import (
 _HEIGHT = np.sqrt(3) / 2  # of a triangle whose sides are 1
 
 #: Characters that fit above one of two panels side by side.
-_TITLE_LENGTH = 48
+_TITLE_LENGTH = 43
 
 
 def member_weights(data: ReportData) -> dict[str, float]:
