@@ -63,7 +63,7 @@ def make_params(folder: Path, *, models: list[str], epochs: int | None, mixtures
     instruments = sum(1 for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     params["mix"] = {
         **params["mix"],
-        "generator": "layered",
+        "generator": "musical",
         "max_polyphony": max(1, min(instruments, _MOST_INSTRUMENTS)),
         "per_polyphony": mixtures,
     }

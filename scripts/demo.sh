@@ -53,5 +53,5 @@ serving=no
 
 phase "done"
 echo "  the report:     reports/html/index.html"
-echo "  the data docs:  artifacts/validation/summary.html"
+echo "  the data docs:  artifacts/validation/index.html"
 echo "  the answer:     artifacts/answer.json"

@@ -1,7 +1,8 @@
 """Makes synthetic mixtures of recorded notes.
 
 With a folder of one's own notes (`data.notes`), the mixtures are what is trained, validated and tested on, each split
-made from its own notes. Otherwise NSynth's train notes give training mixtures. A run with neither gets an empty set.
+made from its own notes. Otherwise NSynth's train notes give training mixtures. Excerpts of IRMAS may play beside them
+(`mix.musical.irmas`). A run with none of these gets an empty set.
 """
 
 from dataclasses import dataclass

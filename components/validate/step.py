@@ -1,8 +1,9 @@
 """Checks the datasets and writes the manifest that every later step reads.
 
-Reads the datasets below the data folder, decodes every clip once, and checks the expectations of
-src/tutti/validation/suite.yaml with Great Expectations. The pages and the summary are written in any case; the manifest
-only when every expectation holds. Otherwise the step fails, naming the expectations and the clips.
+Reads the datasets below the data folder, decodes every clip once, leaves out the clips on the exclusion list, and
+checks the expectations of src/tutti/validation/*.yaml with Great Expectations. The page and the summary are written in
+any case; the manifest only when every expectation of severity "stop" holds. Otherwise the step fails, naming the
+expectations and the clips.
 """
 
 from dataclasses import dataclass
@@ -24,8 +25,11 @@ class Inputs:
 class Outputs:
     """What the step writes."""
 
-    manifest: Path = described("folder: manifest.parquet (a row per clip) and datasets.json (facts per dataset)")
-    docs: Path = described("folder of pages: summary.html, and Great Expectations' data docs under index.html")
+    manifest: Path = described(
+        "folder: manifest.parquet (a row per clip), probes.parquet (what was measured of each) and datasets.json "
+        "(facts per dataset)"
+    )
+    docs: Path = described("folder: index.html, and Great Expectations' own results as JSON")
     summary: Path = described("JSON: every expectation with its result and the clips that break it")
 
 
@@ -33,11 +37,13 @@ def run(inputs: Inputs, outputs: Outputs, params: Config) -> dict[str, Any]:
     """Validates the data; returns the summary.
 
     Raises:
-        DataError: A dataset cannot be read, or an expectation does not hold.
+        DataError: A dataset or the exclusion list cannot be read, or an expectation that stops does not hold.
+        ConfigError: validate.severity names no expectation.
     """
     import shutil
 
     from tutti.datasets import build_manifest
+    from tutti.datasets.exclusions import exclude, without
     from tutti.datasets.manifest import save_manifest
     from tutti.errors import DataError
     from tutti.files import atomic_folder, write_json
@@ -48,15 +54,22 @@ def run(inputs: Inputs, outputs: Outputs, params: Config) -> dict[str, Any]:
     if outputs.manifest.exists():
         shutil.rmtree(outputs.manifest)
     manifest, probes, datasets = build_manifest(inputs.data, params.data, params.seed)
-    outcome = validate(manifest, probes, datasets, params.validate_, outputs.docs)
+    excluded = None
+    if params.validate_.exclude is not None:
+        manifest, excluded = exclude(manifest, inputs.data / params.validate_.exclude)
+        probes = probes[probes["clip_id"].isin(manifest["clip_id"])].reset_index(drop=True)
+        datasets = without(datasets, excluded)
+    outcome = validate(manifest, probes, datasets, params.validate_, outputs.docs, excluded=excluded)
     summary = outcome.to_dict()
     write_json(outputs.summary, summary)
-    if outcome.failed:
+    if outcome.stopping:
         raise DataError(
             failure_message(outcome),
-            hint=f"see {outputs.docs / 'summary.html'}; correct the data, or the bounds under validate in params.yaml",
+            hint=f"see {outputs.docs / 'index.html'}; correct the data, leave the clips out with validate.exclude, or "
+            "change the bounds under validate in params.yaml",
         )
     with atomic_folder(outputs.manifest) as folder:
         save_manifest(manifest, folder / "manifest.parquet")
-        write_json(folder / "datasets.json", datasets)
+        probes.to_parquet(folder / "probes.parquet", index=False)
+        write_json(folder / "datasets.json", outcome.datasets)
     return summary

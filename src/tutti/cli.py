@@ -118,6 +118,73 @@ def bench_train(
     raise typer.Exit(code)
 
 
+data_app = typer.Typer(no_args_is_help=True)
+app.add_typer(data_app, name="data", help="Lists, fetches and checks the published datasets.")
+
+DataRoot = Annotated[Path, typer.Option("--data", help="The data root; a dataset is in DIR/NAME.", metavar="DIR")]
+DatasetName = Annotated[str, typer.Argument(metavar="NAME", help="A name that `tutti data list` shows.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show stack traces.")]
+
+
+@data_app.command("list", epilog=_EXIT_CODES)
+def data_list(
+    data: DataRoot = Path("data"),
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects, one per dataset.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Lists the datasets: what they hold, size, licence, and whether they are there."""
+    from tutti.commands.data import show_list
+
+    raise typer.Exit(exit_code_of(lambda: show_list(data, as_json=as_json), debug=debug))
+
+
+@data_app.command("info", epilog=_EXIT_CODES)
+def data_info(
+    name: DatasetName,
+    data: DataRoot = Path("data"),
+    as_json: Annotated[bool, typer.Option("--json", help="An object.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Says what a dataset is: licence, citation, archives with address, size and checksum, and what is there."""
+    from tutti.commands.data import show_info
+
+    raise typer.Exit(exit_code_of(lambda: show_info(name, data, as_json=as_json), debug=debug))
+
+
+@data_app.command("fetch", epilog=_EXIT_CODES)
+def data_fetch(
+    name: DatasetName,
+    data: DataRoot = Path("data"),
+    agree: Annotated[bool, typer.Option("--agree", help="Agree to what the licence asks (IRMAS).")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="ARCHIVE", help="Fetch this archive; may be given several times.")
+    ] = None,
+    mirror: Annotated[
+        str | None, typer.Option(metavar="URL", help="A folder that has the archives by name, not the publisher's.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are not the published ones.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Downloads a dataset from its publisher, or the rest of it.
+
+    Run it again after an interruption: it goes on where it was. A file gets its name when its checksum is right.
+    """
+    from tutti.commands.data import fetch_dataset
+
+    code = exit_code_of(
+        lambda: fetch_dataset(name, data, agreed=agree, only=only or (), mirror=mirror, force=force), debug=debug
+    )
+    raise typer.Exit(code)
+
+
+@data_app.command("verify", epilog=_EXIT_CODES)
+def data_verify(name: DatasetName, data: DataRoot = Path("data"), debug: Debug = False) -> None:
+    """Compares what is there of a dataset with the published sizes and checksums."""
+    from tutti.commands.data import verify_dataset
+
+    raise typer.Exit(exit_code_of(lambda: verify_dataset(name, data), debug=debug))
+
+
 @app.command(
     "train-on",
     epilog=_EXIT_CODES,
@@ -170,6 +237,23 @@ def import_frames(
             )
         )
     )
+
+
+@app.command("drift-data", epilog=_EXIT_CODES)
+def drift_data(
+    old: Annotated[Path, typer.Argument(help="Manifest folder of one version, as the validate step writes it.")],
+    new: Annotated[Path, typer.Argument(help="Manifest folder of the other version.")],
+    out: Annotated[Path, typer.Option(help="Folder to write index.html and drift.json to.")],
+    min_effect: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Smallest difference of distributions or shares that counts.")
+    ] = 0.05,
+    fail: Annotated[bool, typer.Option("--fail", help="Exit with 3 when anything moved.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+) -> None:
+    """Tells what moved between two versions of the data: clips, classes, levels, durations, spectra."""
+    from tutti.commands.drift_data import drift_data as run
+
+    raise typer.Exit(exit_code_of(lambda: run(old, new, out, min_effect=min_effect, fail=fail, force=force)))
 
 
 @app.command("show-answer", hidden=True)

@@ -22,6 +22,25 @@ def test_levels_of_a_sine() -> None:
     assert found.sha256 == sha256_bytes(data)
 
 
+def test_the_spectrum_of_two_sines() -> None:
+    times = np.arange(8 * RATE) / RATE
+    low, high = (np.sin(2 * np.pi * hertz * times) for hertz in (500, 4000))
+    stereo = 0.1 * np.stack([3 * low, high], axis=1)
+    found = probe(encode(stereo, RATE, "WAV", "FLOAT"), "sines")
+    # Nine tenths of the power at 500 Hz, one tenth at 4,000 Hz; a bin is 5.4 Hz wide.
+    assert found.centroid_hz == pytest.approx(0.9 * 500 + 0.1 * 4000, abs=6)
+    assert found.rolloff_hz == pytest.approx(500, abs=12)
+    brighter = probe(encode(0.1 * np.stack([low, 3 * high], axis=1), RATE, "WAV", "FLOAT"), "bright")
+    assert brighter.rolloff_hz == pytest.approx(4000, abs=12)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 100, 5000])
+def test_the_spectrum_of_a_short_recording_is_a_number_or_none(samples: int) -> None:
+    found = probe(encode(TONE[1000 : 1000 + samples], RATE, "WAV", "FLOAT"), "short")
+    assert found.decodable
+    assert math.isnan(found.centroid_hz) or 0 <= found.centroid_hz <= RATE / 2
+
+
 def test_the_same_sound_in_another_container_has_the_same_content() -> None:
     whole_numbers = np.round(TONE * 32767).astype(np.int16)  # libsndfile rounds floats differently for each container
     wav, flac = (encode(whole_numbers, RATE, kind, "PCM_16") for kind in ("WAV", "FLAC"))
@@ -49,6 +68,8 @@ def test_silence_is_decodable_and_at_the_floor() -> None:
     assert found.decodable
     assert found.rms_dbfs == SILENCE_FLOOR
     assert found.peak == 0
+    assert math.isnan(found.centroid_hz)
+    assert math.isnan(found.rolloff_hz)
 
 
 WAV = encode(TONE, RATE, "WAV", "PCM_16")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import tarfile
 
 import numpy as np
@@ -10,26 +11,28 @@ import pytest
 import soundfile
 
 from tests.corpus import encode, make_notes, nsynth_members, write_tar
-from tutti.config import DataParams, MixParams
+from tutti.config import DataParams, MixParams, MusicalParams
 from tutti.datasets import build_manifest
 from tutti.datasets.archives import iter_members
 from tutti.datasets.manifest import COLUMNS, label_arrays, load_manifest
 from tutti.errors import DataError
 from tutti.labels import NSYNTH, OPENMIC
 from tutti.mixtures.make import make_mixtures
-from tutti.mixtures.plan import Note
+from tutti.mixtures.plan import MixPlan, Note, Rendered
 from tutti.mixtures.sounds import NoteSounds
+from tutti.mixtures.workers import Workshop, make_all
 
 FILES = {"mixtures.tar", "manifest.parquet", "labels.csv", "provenance.json", "datasheet.md"}
 PARAMS = MixParams(per_polyphony=2, max_polyphony=11, duration_s=10.0)
 NOTHING = {"openmic": None, "irmas": None, "nsynth": None, "musicnet": None}
 
 
-def make(root, out, *, params: MixParams = PARAMS, seed: int = 42, **data: str):
+def make(root, out, *, params: MixParams = PARAMS, seed: int = 42, workers: int | None = None, **data: str):
     chosen = DataParams(**{**NOTHING, **data})
     manifest, _, _ = build_manifest(root, chosen, seed)
     notes = "notes" in data
-    return manifest, make_mixtures(root, manifest, params, seed, out, notes=notes, manifest_sha256="0" * 64)
+    summary = make_mixtures(root, manifest, params, seed, out, notes=notes, manifest_sha256="0" * 64, workers=workers)
+    return manifest, summary
 
 
 @pytest.fixture(scope="module")
@@ -131,25 +134,101 @@ def test_the_archive_carries_neither_times_nor_owners(nsynth):
 
 def test_own_notes_give_all_three_splits(own_notes):
     out, manifest, summary = own_notes
-    assert summary["generator"] == "layered"
+    assert summary["generator"] == "musical"
     assert summary["mixtures"] == {"train": 12, "valid": 15, "test": 15}
     table = load_manifest(out / "manifest.parquet")
-    _, mask = label_arrays(table)
+    relevance, mask = label_arrays(table)
     split_of = dict(zip(manifest["clip_id"], manifest["split"], strict=True))
     for recipe in json.loads((out / "provenance.json").read_text())["recipes"]:
         for part in recipe["parts"]:
             assert {split_of[note["clip_id"]] for note in part["notes"]} == {recipe["split"]}
     available = manifest.groupby("split")["native_labels"].nunique()
     for split, rows in table.groupby("split"):
-        assert (mask[rows.index].sum(axis=1) == available[split]).all()
+        known, present = mask[rows.index].sum(axis=1), (relevance[rows.index] == 1).sum(axis=1)
+        polyphony = rows["native_labels"].str.split(";").map(len)
+        assert (present == polyphony).all()
+        # Of what was planned and cannot be heard nothing is known.
+        assert (known <= available[split]).all()
+        assert known.sum() > 0.95 * available[split] * len(rows)
     assert table.groupby("group")["split"].nunique().max() == 1
 
 
-def test_layered_can_mix_nsynth(corpus, tmp_path):
-    params = MixParams(generator="layered", per_polyphony=2, max_polyphony=3, duration_s=2.0)
-    _, summary = make(corpus, tmp_path / "out", params=params, nsynth="nsynth")
-    assert summary["generator"] == "layered"
+def test_provenance_tells_how_to_make_a_musical_mixture_again(own_notes):
+    out, manifest, _ = own_notes
+    recipe = json.loads((out / "provenance.json").read_text())["recipes"][-1]
+    assert recipe["scene"]["score"]["tempo_bpm"] > 0
+    assert {"room", "shelves", "limit_hz", "level_dbfs", "stream"} <= set(recipe["scene"])
+    paths = dict(zip(manifest["clip_id"], manifest["path"], strict=True))
+    for part in recipe["parts"]:
+        assert {"label", "gain_db", "sounds", "place"} <= set(part)
+        for note in part["notes"]:
+            assert set(note) == {"clip_id", "path", "onset_s", "offset_s", "length_s", "gain_db", "shift"}
+            assert paths[note["clip_id"]] == note["path"]
+    text = (out / "datasheet.md").read_text()
+    assert "share a key" in text
+    assert "brought to peak 1" not in text
+
+
+MUSICAL = MixParams(generator="musical", per_polyphony=2, max_polyphony=3, duration_s=2.0)
+
+
+def test_nsynth_can_be_mixed_musically(corpus, tmp_path):
+    _, summary = make(corpus, tmp_path / "out", params=MUSICAL, nsynth="nsynth")
+    assert summary["generator"] == "musical"
     assert summary["mixtures"] == {"train": 6, "valid": 0, "test": 0}
+    record = json.loads((tmp_path / "out/provenance.json").read_text())
+    assert set(record["pools"]["train"]) <= {*OPENMIC, "brass", "reed", "string"}
+
+
+def test_workers_make_no_difference_to_any_byte(corpus, tmp_path):
+    for workers in (1, 2):
+        make(corpus, tmp_path / str(workers), params=MUSICAL, workers=workers, nsynth="nsynth")
+    for name in FILES:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
+
+
+def test_an_error_in_a_worker_leaves_nothing_behind(tmp_path):
+    workshop = Workshop(broken, broken, 16000)
+    plans = [MixPlan("train", (), (), ())] * 30
+    with pytest.raises(DataError, match="broken on purpose"):
+        list(make_all(workshop, plans, 2))
+
+
+def broken(*_: object) -> Rendered:
+    raise DataError("broken on purpose")
+
+
+def test_stereo_mixtures_have_two_channels_that_differ(corpus, tmp_path):
+    params = MUSICAL.model_copy(update={"musical": MusicalParams(channels=2)})
+    make(corpus, tmp_path / "out", params=params, nsynth="nsynth")
+    table = load_manifest(tmp_path / "out/manifest.parquet")
+    assert set(table["channels"]) == {2}
+    for _, data in iter_members(tmp_path / "out", table["path"]):
+        samples, _ = soundfile.read(io.BytesIO(data))
+        assert samples.shape == (32000, 2)
+        assert not np.array_equal(samples[:, 0], samples[:, 1])
+    assert "stereo" in (tmp_path / "out/datasheet.md").read_text()
+
+
+def test_excerpts_of_irmas_say_nothing_of_other_classes(corpus, tmp_path):
+    params = MUSICAL.model_copy(update={"musical": MusicalParams(irmas=True), "duration_s": 4.0})
+    _, summary = make(corpus, tmp_path / "alone", params=params, irmas="irmas")
+    assert summary["source"] == "IRMAS' training excerpts"
+    relevance, mask = label_arrays(load_manifest(tmp_path / "alone/manifest.parquet"))
+    assert mask.any()
+    assert (relevance[mask] == 1).all()
+    _, both = make(corpus, tmp_path / "both", params=params, irmas="irmas", nsynth="nsynth")
+    assert both["source"] == "NSynth's train split and IRMAS' training excerpts"
+    for recipe in json.loads((tmp_path / "both/provenance.json").read_text())["recipes"]:
+        for part in recipe["parts"]:
+            assert len({note["clip_id"].partition("/")[0] for note in part["notes"]}) == 1
+
+
+def test_excerpts_of_irmas_need_irmas(corpus, tmp_path):
+    params = MUSICAL.model_copy(update={"musical": MusicalParams(irmas=True)})
+    with pytest.raises(DataError, match=r"mix\.musical\.irmas"):
+        make(corpus, tmp_path / "out", params=params, nsynth="nsynth")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_notes_the_set_is_empty_and_says_why(corpus, tmp_path):
@@ -189,11 +268,11 @@ def test_sounds_are_mono_resampled_and_cut_to_their_place(tmp_path):
     times = np.arange(2 * rate) / rate
     left = (0.5 * np.sin(2 * np.pi * (200 + 300 * times) * times)).astype(np.float32)  # no second like the other
     (tmp_path / "long.wav").write_bytes(encode(np.stack([left, np.zeros_like(left)], axis=1), rate, "WAV", "FLOAT"))
-    whole = Note("notes/whole", "long.wav", 0.0, 2.0, "g")
-    second = Note("notes/second", "long.wav", 1.0, 0.5, "g")
-    with NoteSounds(tmp_path, [whole, second], 16000, tmp_path) as sounds:
-        assert sounds(whole).shape == (32000,)
-        assert sounds(second).shape == (8000,)
-        assert np.abs(sounds(whole)).max() == pytest.approx(0.25, abs=0.01)
-        np.testing.assert_allclose(sounds(second)[500:7500], sounds(whole)[16500:23500], atol=1e-3)
-    assert [path.name for path in tmp_path.iterdir()] == ["long.wav"], "the temporary file is gone"
+    whole = Note("notes/whole", "long.wav", 0.0, 2.0, "g", rate)
+    second = Note("notes/second", "long.wav", 1.0, 0.5, "g", rate)
+    sounds = NoteSounds(tmp_path, [whole, second], 16000, tmp_path / "spool")
+    assert sounds(whole).shape == (32000,)
+    assert sounds(second).shape == (8000,)
+    assert np.abs(sounds(whole)).max() == pytest.approx(0.25, abs=0.01)
+    np.testing.assert_allclose(sounds(second)[500:7500], sounds(whole)[16500:23500], atol=1e-3)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(sounds))(second), sounds(second))

@@ -63,7 +63,7 @@ def test_a_second_repro_does_nothing(project: Project) -> None:
 
 def test_the_stages_leave_what_they_promise(project: Project) -> None:
     assert (project.root / "reports/html/index.html").is_file()
-    assert (project.root / "artifacts/validation/summary.html").is_file()
+    assert (project.root / "artifacts/validation/index.html").is_file()
     assert (project.root / "reports/systems/index.html").is_file()
     assert (project.root / "artifacts/repeats/rf/scores.csv").is_file()
     assert read(project.root / "reports/smoke.json")["passed"]

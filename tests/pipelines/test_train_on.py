@@ -17,7 +17,7 @@ def test_the_parameters_are_the_repository_s_with_what_differs(tmp_path: Path) -
     params = make_params(tmp_path / "mine", models=["rf", "cbam_cnn"], epochs=3, mixtures=7)
     config = parse_config(yaml.safe_dump(params, sort_keys=False))
     assert (config.data.notes, config.data.openmic, config.data.irmas) == ("mine", None, None)
-    assert (config.mix.generator, config.mix.max_polyphony, config.mix.per_polyphony) == ("layered", 3, 7)
+    assert (config.mix.generator, config.mix.max_polyphony, config.mix.per_polyphony) == ("musical", 3, 7)
     assert list(config.models) == ["rf", "cbam_cnn"]
     network = config.models["cbam_cnn"]
     assert network.pretrain is None  # its data, IRMAS, are not there

@@ -115,7 +115,7 @@ def test_the_page_carries_the_numbers_and_the_verdict(data: ReportData, page: Pa
             assert number(scores.metrics["test"][key]) in text
     assert "The gate is passed" in text
     assert "mAP 0.81 &gt;= 0.5" in text
-    assert "../../artifacts/validation/summary.html" in text
+    assert "../../artifacts/validation/index.html" in text
     assert re.search(r"In irmas these classes come from one source.*\n.*mallet percussion\.", text)
     assert data.manifest_sha256 in text
     assert "f" * 40 in text

@@ -46,7 +46,7 @@ def row(dataset: str, key: str, split: str, group: str, native: str, present=(),
 
 
 def valid_frames() -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    """60 OpenMIC clips, each asked about two classes: six cells per class, three of them positive. Two more sets."""
+    """60 OpenMIC clips, each asked about two classes: six cells per class, three of them positive. Three more sets."""
     rows = []
     for index in range(60):
         split = "train" if index < 36 else "valid" if index < 48 else "test"
@@ -54,8 +54,16 @@ def valid_frames() -> tuple[pd.DataFrame, pd.DataFrame, dict]:
         rows.append(row("openmic", f"{index:03d}", split, f"artist{index // 2}", OPENMIC[present], [present], [absent]))
     rows += [row("irmas", code, "train", f"song-{code}", code) for code in IRMAS]
     rows += [row("nsynth", family, "train", f"{family}_000", family) for family in NSYNTH]
+    rows.append(row("irmas", "quiz", "test", "song-quiz", "cel;pia"))
+    rows.append(row("musicnet", "1727", "train", "recording-1727", "1;42"))
     manifest = pd.DataFrame(rows, columns=list(COLUMNS))
-    return manifest, probes_of(manifest), {"openmic": {"clips": 60, "hours": 0.17, "synthetic": True}}
+    facts = {
+        "openmic": {"clips": 60, "hours": 0.17, "synthetic": True},
+        "irmas": {"clips": 12, "hours": 0.03, "synthetic": False},
+        "nsynth": {"clips": 11, "hours": 0.03, "synthetic": False},
+        "musicnet": {"clips": 1, "hours": 0.003, "synthetic": False},
+    }
+    return manifest, probes_of(manifest), facts
 
 
 def notes_frames(*, splits: tuple[str, ...] = ("train", "valid", "test")) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
@@ -79,6 +87,8 @@ def probes_of(manifest: pd.DataFrame) -> pd.DataFrame:
             "rms_dbfs": np.linspace(-30.0, -10.0, len(manifest)),
             "peak": 0.5,
             "clipped_share": 0.0,
+            "centroid_hz": np.linspace(500.0, 3000.0, len(manifest)),
+            "rolloff_hz": np.linspace(1000.0, 6000.0, len(manifest)),
             "content_sha256": manifest["sha256"],
         }
     )

@@ -1,8 +1,9 @@
 """The sections of params.yaml that belong to a step."""
 
+from pathlib import PurePosixPath
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tutti.config.base import Section
 
@@ -47,6 +48,10 @@ class ValidateParams(Section):
         min_mask_density: Smallest share of asked cells over all OpenMIC clips.
         max_mask_density: Largest share of asked cells over all OpenMIC clips.
         max_class_imbalance: Largest ratio of the most to the least labelled class.
+        severity: ``stop`` or ``warn`` by name of expectation, where it shall differ from what its file says.
+        official: Datasets that are held to the published counts though no checksum proves them to be the publisher's,
+            such as unpacked ones.
+        exclude: The exclusion list, a CSV file below the data root (see `tutti.datasets.exclusions`); None for none.
     """
 
     min_duration_s: float = Field(default=0.5, gt=0)
@@ -62,27 +67,92 @@ class ValidateParams(Section):
     min_mask_density: float = Field(default=0.05, ge=0, le=1)
     max_mask_density: float = Field(default=0.2, ge=0, le=1)
     max_class_imbalance: float = Field(default=10.0, ge=1)
+    severity: dict[str, Literal["stop", "warn"]] = Field(default_factory=dict)
+    official: tuple[Literal["openmic", "irmas", "nsynth", "musicnet"], ...] = ()
+    exclude: str | None = None
+
+    @field_validator("exclude")
+    @classmethod
+    def _below_the_data(cls, value: str | None) -> str | None:
+        # What lies elsewhere would be no dependency of the step, and its changes would go unseen.
+        if value is not None and (PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts):
+            raise ValueError("the exclusion list has to lie below the data root")
+        return value
+
+
+class MusicalParams(Section):
+    """What only the ``musical`` mixtures have.
+
+    Attributes:
+        polyphony: Relative share of mixtures with 1, 2, ... instruments; None for equal shares of 1 to
+            ``mix.max_polyphony``.
+        channels: 1 for mono, 2 for stereo.
+        level_dbfs: Mean level of a mixture: the RMS of what sounds, in dB relative to full scale.
+        level_spread_db: Standard deviation of the mixtures' levels.
+        part_spread_db: Standard deviation of the instruments' levels within a mixture.
+        peak_dbfs: A mixture whose peak would be above this gets a lower level.
+        heard_db: An instrument sounds where its level, relative to the mixture's, is above this ...
+        heard_s: ... for at least this long; else it is not labelled as present.
+        max_shift: Most semitones by which resampling may change a note's pitch.
+        room: Share of mixtures with reverberation.
+        equalise_db: Largest gain of the shelving equalisers of each instrument; half of it for the whole mixture.
+        min_limit_hz: The lowest frequency at which a mixture's band may end; None for no random limits.
+        irmas: Whether excerpts of IRMAS' training part play, too. Nobody was asked what else sounds in them: a mixture
+            that has one knows of no class that it is absent.
+    """
+
+    polyphony: tuple[float, ...] | None = None
+    channels: Literal[1, 2] = 1
+    level_dbfs: float = Field(default=-20.0, ge=-60, le=0)
+    level_spread_db: float = Field(default=4.0, ge=0, le=20)
+    part_spread_db: float = Field(default=4.0, ge=0, le=20)
+    peak_dbfs: float = Field(default=-0.3, ge=-40, le=0)
+    heard_db: float = Field(default=-30.0, ge=-80, le=0)
+    heard_s: float = Field(default=0.25, ge=0)
+    max_shift: int = Field(default=2, ge=0, le=2)
+    room: float = Field(default=0.8, ge=0, le=1)
+    equalise_db: float = Field(default=6.0, ge=0, le=12)
+    min_limit_hz: float | None = Field(default=4000.0, ge=1000)
+    irmas: bool = False
+
+    @model_validator(mode="after")
+    def _some_polyphony(self) -> "MusicalParams":
+        if self.polyphony is not None and (min(self.polyphony, default=-1.0) < 0 or sum(self.polyphony) <= 0):
+            raise ValueError("the weights of polyphony must not be negative, and not all 0")
+        return self
 
 
 class MixParams(Section):
     """Synthetic mixtures.
 
     Attributes:
-        generator: ``published`` (one looped note per family, as in the paper) or ``layered`` (several notes with
-            onsets per instrument).
+        generator: ``published`` (one looped note per family, as in the paper) or ``musical`` (instruments that share
+            key, beat and room).
         per_polyphony: Mixtures of each polyphony; the paper has 200.
         max_polyphony: Largest number of instruments in a mixture; the paper has 11.
         duration_s: Length of a mixture.
         sample_rate: Rate of a mixture in Hz; the paper has 16,000.
-        gain_db: Range of the random gain of each instrument.
+        gain_db: Range of the random gain of each instrument of a ``published`` mixture.
+        musical: The ``musical`` mixtures.
     """
 
-    generator: Literal["published", "layered"] = "published"
+    generator: Literal["published", "musical"] = "published"
     per_polyphony: int = Field(default=200, ge=0)
     max_polyphony: int = Field(default=11, ge=1, le=20)
     duration_s: float = Field(default=10.0, gt=0)
     sample_rate: int = Field(default=16000, ge=8000)
     gain_db: tuple[float, float] = (-10.0, 0.0)
+    musical: MusicalParams = MusicalParams()
+
+    @model_validator(mode="after")
+    def _musical_within_mixture(self) -> "MixParams":
+        if self.musical.polyphony is not None and len(self.musical.polyphony) > self.max_polyphony:
+            raise ValueError(
+                f"musical.polyphony has {len(self.musical.polyphony)} weights, max_polyphony is {self.max_polyphony}"
+            )
+        if self.generator == "musical" and self.musical.heard_s >= self.duration_s:
+            raise ValueError(f"nothing can sound for musical.heard_s = {self.musical.heard_s:g} s in a mixture")
+        return self
 
 
 class FeatureParams(Section):

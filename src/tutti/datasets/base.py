@@ -28,11 +28,20 @@ class Archive:
         name: File name.
         url: Where it is downloaded from.
         md5: The publisher's checksum, None where none was published.
+        size: Bytes as published, None where that was not.
+        sha256: A second published checksum, None where there is none.
     """
 
     name: str
     url: str
     md5: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+
+    @property
+    def checksum(self) -> str | None:
+        """The published checksum with its kind, ``md5 e4cc...``; None where there is none."""
+        return f"md5 {self.md5}" if self.md5 else f"sha256 {self.sha256}" if self.sha256 else None
 
 
 @dataclass(frozen=True)
@@ -161,6 +170,8 @@ class Layout:
         is_annotation: Whether the file at a location is needed to tell the labels.
         read: The clips, from what one pass found.
         split: Carves out what the publisher did not; None when the publisher's splits stand.
+        agreement: What one has to agree to before downloading it; None when the licence needs no such word.
+        about_size: Bytes of all archives together, roughly, where the publisher gives no exact ones; None if unknown.
     """
 
     name: str
@@ -171,6 +182,8 @@ class Layout:
     is_annotation: Callable[[str], bool]
     read: Callable[[Contents], list[Clip]]
     split: Splitter | None = None
+    agreement: str | None = None
+    about_size: int | None = None
 
 
 def file_name(location: str) -> str:

@@ -29,7 +29,17 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 #: Columns of the probes beside ``clip_id``, one row per row of the manifest and in its order.
-PROBE_COLUMNS = ("clip_id", "decodable", "fault", "rms_dbfs", "peak", "clipped_share", "content_sha256")
+PROBE_COLUMNS = (
+    "clip_id",
+    "decodable",
+    "fault",
+    "rms_dbfs",
+    "peak",
+    "clipped_share",
+    "centroid_hz",
+    "rolloff_hz",
+    "content_sha256",
+)
 
 _THREADS = 8
 _SAID = ("description", "licence", "citation")
@@ -54,7 +64,7 @@ def build_manifest(root: Path, params: DataParams, seed: int) -> tuple[pd.DataFr
     Returns:
         The manifest (``manifest.COLUMNS``, rows sorted by clip_id; ``group`` begins with the dataset's name), the
         probes (``PROBE_COLUMNS``, same rows) and per dataset its facts: clips, hours, synthetic, description, licence,
-        citation, archives (SHA-256 by file).
+        citation, archives (SHA-256 by file), verified (the archives whose checksum is the publisher's).
 
     Raises:
         DataError: A dataset is missing, damaged or contradicts itself.
@@ -162,17 +172,23 @@ def _facts(root: Path, layout: Layout, scan: _Scan, clips: list[Clip]) -> dict[s
         )
         facts["licence"] = "see the archive's README"
         facts.update({key: said[key] for key in _SAID if isinstance(said.get(key), str)})
-    facts["archives"] = _archive_digests(root, layout, scan.contents, synthetic=synthetic)
+    facts["archives"], facts["verified"] = _archive_digests(root, layout, scan.contents, synthetic=synthetic)
     if layout is notes.LAYOUT:
         facts["single_source_classes"] = notes.single_source_classes(clips)
     return facts
 
 
-def _archive_digests(root: Path, layout: Layout, contents: Contents, *, synthetic: bool) -> dict[str, str]:
-    """SHA-256 by file; an archive that is not the publisher's, checksum for checksum, is named in the log."""
+def _archive_digests(
+    root: Path, layout: Layout, contents: Contents, *, synthetic: bool
+) -> tuple[dict[str, str], list[str]]:
+    """SHA-256 by file, and the names of the archives whose checksum is the publisher's.
+
+    An archive that is not the publisher's, checksum for checksum, is named in the log.
+    """
     published = {archive.name: archive.md5 for archive in layout.archives}
     files = dict.fromkeys(split_location(location)[0] for location in (*contents.audio, *contents.annotations))
-    digests = {}
+    digests: dict[str, str] = {}
+    verified: list[str] = []
     for file in filter(is_archive, files):
         sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         with open(root / file, "rb") as stream:
@@ -181,6 +197,10 @@ def _archive_digests(root: Path, layout: Layout, contents: Contents, *, syntheti
                 md5.update(chunk)
         digests[file] = sha256.hexdigest()
         expected = published.get(file_name(file))
-        if expected and not synthetic and md5.hexdigest() != expected:
+        if expected is None or synthetic:
+            continue
+        if md5.hexdigest() == expected:
+            verified.append(file_name(file))
+        else:
             log.warning("%s is not the archive its publisher lists: md5 %s, not %s", file, md5.hexdigest(), expected)
-    return digests
+    return digests, sorted(verified)

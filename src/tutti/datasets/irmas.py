@@ -104,4 +104,5 @@ LAYOUT = Layout(
     is_annotation=_is_annotation,
     read=read,
     split=carve_valid,
+    agreement="non-commercial use only; the recordings are not passed on",
 )

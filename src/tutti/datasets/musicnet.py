@@ -71,11 +71,16 @@ def _codes(contents: Contents, location: str) -> list[int]:
 
 
 _URL = "https://zenodo.org/records/5120004/files/{}?download=1"
-_MD5 = {
-    "musicnet.tar.gz": "844764911fa0d5b97c97da944a057590",
-    "musicnet_metadata.csv": "1caef62cee9c875235e62aac368b49d8",
-    "musicnet_midis.tar.gz": "b5fa98a113bfc51c8a445def9f24dc7e",
-}
+_ARCHIVES = (
+    ("musicnet.tar.gz", "844764911fa0d5b97c97da944a057590", 11_097_394_998, None),
+    ("musicnet_metadata.csv", "1caef62cee9c875235e62aac368b49d8", 43_775, None),
+    (
+        "musicnet_midis.tar.gz",
+        "b5fa98a113bfc51c8a445def9f24dc7e",
+        2_601_302,
+        "943cc47731ec5f397bd6fbab4dff78342472890cd484bd30ffb2e16047eef908",
+    ),
+)
 
 LAYOUT = Layout(
     name="musicnet",
@@ -88,7 +93,7 @@ LAYOUT = Layout(
         "J. Thickstun, Z. Harchaoui, S. Kakade: Learning features of music from scratch. ICLR 2017. "
         "doi:10.5281/zenodo.5120004"
     ),
-    archives=tuple(Archive(name, _URL.format(name), md5) for name, md5 in _MD5.items()),
+    archives=tuple(Archive(name, _URL.format(name), md5, size, sha256) for name, md5, size, sha256 in _ARCHIVES),
     is_annotation=lambda location: location.endswith(".csv") and _PART.search(location) is not None,
     read=read,
     split=carve_valid,

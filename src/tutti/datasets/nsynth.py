@@ -76,4 +76,5 @@ LAYOUT = Layout(
     ),
     is_annotation=lambda location: file_name(location) == _EXAMPLES,
     read=read,
+    about_size=25_200_000_000,
 )

@@ -129,4 +129,5 @@ LAYOUT = Layout(
     is_annotation=lambda location: file_name(location) in _ANNOTATIONS,
     read=read,
     split=carve_valid,
+    about_size=2_600_000_000,
 )

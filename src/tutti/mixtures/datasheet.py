@@ -8,22 +8,37 @@ from tutti.labels import OPENMIC
 _METHOD = {
     "published": """\
 - Each mixture has one note of each of its instruments. A note shorter than the mixture is looped, a longer one is cut.
-- Each note is brought to peak 1, then to its gain; the sum is brought to peak 1.
+- Each note is brought to peak 1, then to a gain drawn evenly from {gains[0]:g} to {gains[1]:g} dB; the sum is brought
+  to peak 1.
 - The first instrument is one of the eight NSynth families that stand for a class. brass, reed and string name groups of
   instruments: they may sound, and set no label.""",
-    "layered": """\
-- Each instrument plays several notes of one recording chain, with random onsets, lengths and dynamics. Nothing is
-  looped.
-- Each instrument is brought to peak 1, then to its gain; the sum is brought to peak 1.
-- Instruments are dealt from shuffled decks, so that all come up equally often. No note is used in two splits.""",
+    "musical": """\
+- The instruments of a mixture share a key, a chord a bar, tempo and metre. Each plays several notes of one recording
+  chain on the beat: melodies, chords, bass lines, patterns of percussion. Notes whose name states no pitch are played
+  as they are; phrases are cut to excerpts. Nothing is looped.
+- Where it helps to meet the key, a note's pitch is changed by resampling, by {max_shift} semitones at most.
+- Levels of instruments: normally distributed, standard deviation {part_spread_db:g} dB. Levels of mixtures: mean
+  {level_dbfs:g} dBFS, standard deviation {level_spread_db:g} dB, with peaks up to {peak_dbfs:g} dBFS.
+- {room:.0%} of the mixtures have a room: decaying noise that all instruments share, each at a distance of its own.
+- Each instrument has a low and a high shelf of up to {equalise_db:g} dB, the whole mixture half of that.
+- A floor of pink noise, 50 to 80 dB below the instruments.
+- The band of a mixture ends at a random frequency that does not depend on its instruments; only recordings whose own
+  band reaches that far play.
+- Instruments come up equally often. No note is used in two splits.
+- An instrument is labelled as present when its level is above {heard_db:g} dB relative to the mixture for at least
+  {heard_s:g} s; one that stays below that is unknown. While brass, reed or string plays, the classes that it may be are
+  unknown. In a mixture with an excerpt of IRMAS every class that was not named is unknown.""",
 }
 
 _LIMITS = {
     "published": """\
 - All notes start together and repeat with the length of the note; real music does neither. A model may
-  learn these cues.""",
-    "layered": """\
-- Instruments share neither key nor beat.""",
+  learn these cues.
+- No room, no effects, no master.""",
+    "musical": """\
+- Notes are drawn from chords and scales, not composed; chains with few notes play dull melodies.
+- The end of a band is told from the sample rate. A recording whose band ended earlier (a low-rate MP3) keeps that cue.
+- No compression, no master.""",
 }
 
 
@@ -47,11 +62,11 @@ def datasheet(
         return f"# Synthetic mixtures\n\nThere are none: {summary['source']}.\n"
     generator = summary["generator"]
     sizes = ", ".join(f"{count} {split}" for split, count in summary["mixtures"].items() if count)
-    low, high = params.gain_db
+    sound = "stereo" if generator == "musical" and params.musical.channels == 2 else "mono"
     lines = [
         "# Synthetic mixtures",
         "",
-        f"{len(labels)} mixtures ({sizes}) of {params.duration_s:g} s, mono, {params.sample_rate} Hz, 16-bit FLAC.",
+        f"{len(labels)} mixtures ({sizes}) of {params.duration_s:g} s, {sound}, {params.sample_rate} Hz, 16-bit FLAC.",
         "**Synthetic**: no musician played any of them.",
         "",
         "## Made from",
@@ -68,9 +83,8 @@ def datasheet(
         "## How",
         "",
         f"- Generator `{generator}`, seed {seed}, {polyphonies[0]} to {polyphonies[-1]} instruments in a mixture.",
-        f"- The gain of an instrument is drawn evenly from {low:g} to {high:g} dB.",
-        _METHOD[generator],
-        "- Every note and gain is in provenance.json.",
+        _METHOD[generator].format(**params.musical.model_dump(), gains=params.gain_db),
+        "- Every note, its place and its gain are in provenance.json.",
         "",
         "## Labels",
         "",
@@ -87,7 +101,7 @@ def datasheet(
         "## Limits",
         "",
         _LIMITS[generator],
-        "- No room, no effects, no master; nothing above half the sample rate.",
+        "- Nothing above half the sample rate.",
         "- Good for training; a result measured on them says little about recordings.",
         "",
     ]

@@ -1,28 +1,26 @@
-"""Which mixtures a run gets, and writing them: sound, labels, manifest, provenance and datasheet."""
+"""Writing mixtures: sound, labels, manifest, provenance and datasheet."""
 
 import io
 import json
 import logging
 import tarfile
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import soundfile
 
 from tutti import provenance
 from tutti.config import MixParams
 from tutti.datasets.manifest import COLUMNS, SPLITS, label_row, save_manifest
-from tutti.errors import DataError
 from tutti.files import atomic_folder, sha256_bytes, write_text
 from tutti.labels import OPENMIC
 from tutti.mixtures.datasheet import datasheet
-from tutti.mixtures.layered import LayeredGenerator
-from tutti.mixtures.plan import NSYNTH_CLASSES, OPENMIC_CLASSES, Generator, MixPlan, class_names, notes_by_label
-from tutti.mixtures.published import PublishedGenerator
+from tutti.mixtures.plan import MixPlan, Part, Rendered
 from tutti.mixtures.sounds import NoteSounds
+from tutti.mixtures.sources import choose_generator
+from tutti.mixtures.workers import Workshop, default_workers, make_all
 from tutti.progress import track
 
 log = logging.getLogger(__name__)
@@ -31,62 +29,28 @@ log = logging.getLogger(__name__)
 ARCHIVE = "mixtures.tar"
 
 
-def choose_generator(
-    manifest: pd.DataFrame, params: MixParams, seed: int, *, notes: bool
-) -> tuple[Generator | None, str]:
-    """The generator for a run.
-
-    One's own notes come first: mixtures of them are then what is trained, validated and tested on. Otherwise NSynth's
-    train notes give training mixtures.
-
-    Args:
-        manifest: The validated manifest.
-        params: Number, length, rate and gains of the mixtures.
-        seed: The seed.
-        notes: Whether the run names a folder of notes (``data.notes``).
-
-    Returns:
-        The generator, or None for no mixtures; and what it draws from, or why there is none.
-
-    Raises:
-        DataError: ``notes`` is set and the manifest has none, or a needed pool is empty.
-        ConfigError: The parameters ask for the impossible.
-    """
-    if params.per_polyphony == 0:
-        return None, "mix.per_polyphony is 0"
-    if notes:
-        rows = manifest[manifest["dataset"] == "notes"]
-        if not len(rows):
-            raise DataError(
-                "data.notes names a folder, but the manifest has no notes", hint="run the validate step again"
-            )
-        pools = {}
-        for split in SPLITS:
-            inside = rows[rows["split"] == split]
-            pools[split] = notes_by_label(inside, class_names(inside))
-        return LayeredGenerator(pools, OPENMIC_CLASSES, params, seed), "the folder that data.notes names"
-    rows = manifest[(manifest["dataset"] == "nsynth") & (manifest["split"] == "train")]
-    if not (manifest["dataset"] == "nsynth").any():
-        return None, "the run has neither NSynth nor a folder of notes to mix"
-    pool = notes_by_label(rows, rows["native_labels"])
-    if params.generator == "layered":
-        return LayeredGenerator({"train": pool}, NSYNTH_CLASSES, params, seed), "NSynth's train split"
-    return PublishedGenerator(pool, params, seed), "NSynth's train split"
-
-
 def make_mixtures(
-    data: Path, manifest: pd.DataFrame, params: MixParams, seed: int, out: Path, *, notes: bool, manifest_sha256: str
+    data: Path,
+    manifest: pd.DataFrame,
+    params: MixParams,
+    seed: int,
+    out: Path,
+    *,
+    notes: bool,
+    manifest_sha256: str,
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """Writes a run's mixtures: the folder ``out`` appears whole or not at all.
 
     Args:
         data: The data root.
         manifest: The validated manifest.
-        params: Number, length, rate and gains of the mixtures.
+        params: Number, length, rate and manner of the mixtures.
         seed: The seed.
-        out: The folder: mixtures.tar (FLAC, mono, 16 bit), manifest.parquet, labels.csv, provenance.json, datasheet.md.
+        out: The folder: mixtures.tar (FLAC, 16 bit), manifest.parquet, labels.csv, provenance.json, datasheet.md.
         notes: Whether the run names a folder of notes.
         manifest_sha256: Digest of the manifest's file, for the provenance.
+        workers: Processes that share the work, None for as many as it is worth. They make no difference to any byte.
 
     Returns:
         JSON-able summary: generator, source, mixtures per split.
@@ -109,16 +73,21 @@ def make_mixtures(
         recipes.write('{"recipes": [')
         if generator is not None:
             # Plans are cheap and made twice rather than kept: first for the notes they need, then to render.
-            wanted = {note.clip_id: note for index in range(len(generator)) for note in generator.plan(index).notes()}
-            with NoteSounds(data, wanted.values(), params.sample_rate, folder) as sounds:
-                for index in track(range(len(generator)), "mixing", unit="mixtures"):
-                    plan = generator.plan(index)
-                    name = f"mix_{index:05d}.flac"
-                    encoded = _flac(generator.render(plan, sounds), params.sample_rate)
-                    _add_member(archive, name, encoded)
-                    rows.append(_manifest_row(name, plan, encoded, params))
-                    labels.append(_label_row(name, plan))
-                    recipes.write((",\n" if index else "\n") + json.dumps(_recipe(name, plan)))
+            count = len(generator)
+            wanted = {note.clip_id: note for index in range(count) for note in generator.plan(index).notes()}
+            spool = folder / "notes.spool"
+            workshop = Workshop(
+                generator.renderer, NoteSounds(data, wanted.values(), params.sample_rate, spool), params.sample_rate
+            )
+            plans = (generator.plan(index) for index in range(count))
+            mixed = make_all(workshop, plans, default_workers(count) if workers is None else workers)
+            for index, (plan, made) in enumerate(track(mixed, "mixing", total=count, unit="mixtures")):
+                name = f"mix_{index:05d}.flac"
+                _add_member(archive, name, made.flac)
+                rows.append(_manifest_row(name, plan, made.rendered, made.flac, params))
+                labels.append(_label_row(name, plan, made.rendered))
+                recipes.write((",\n" if index else "\n") + json.dumps(_recipe(name, plan, made.rendered)))
+            spool.unlink()
         counts = Counter(row["split"] for row in rows)
         summary: dict[str, Any] = {
             "generator": None if generator is None else generator.name,
@@ -138,12 +107,6 @@ def make_mixtures(
     return summary
 
 
-def _flac(samples: np.ndarray, sample_rate: int) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, np.round(samples * 32767.0).astype(np.int16), sample_rate, format="FLAC", subtype="PCM_16")
-    return file.getvalue()
-
-
 def _add_member(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     """Adds a file whose header holds neither times nor owners, so that the same sounds give the same archive."""
     info = tarfile.TarInfo(name)
@@ -151,8 +114,8 @@ def _add_member(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     archive.addfile(info, io.BytesIO(data))
 
 
-def _manifest_row(name: str, plan: MixPlan, encoded: bytes, params: MixParams) -> dict[str, Any]:
-    labels, mask = label_row(plan.present, plan.absent)
+def _manifest_row(name: str, plan: MixPlan, found: Rendered, encoded: bytes, params: MixParams) -> dict[str, Any]:
+    labels, mask = label_row(found.present, found.absent)
     return {
         "clip_id": f"mixtures/{Path(name).stem}",
         "dataset": "mixtures",
@@ -162,20 +125,20 @@ def _manifest_row(name: str, plan: MixPlan, encoded: bytes, params: MixParams) -
         "split": plan.split,
         # All mixtures of a split may share notes, so they are one group.
         "group": f"mixtures-{plan.split}",
-        "native_labels": ";".join(plan.chosen),
+        "native_labels": ";".join(found.sounding),
         "labels": labels,
         "mask": mask,
         "sha256": sha256_bytes(encoded),
         "sample_rate": params.sample_rate,
-        "channels": 1,
+        "channels": 1 if plan.scene is None else params.musical.channels,
     }
 
 
-def _label_row(name: str, plan: MixPlan) -> dict[str, Any]:
-    row: dict[str, Any] = {"filename": name, "polyphony": len(plan.parts), "chosen_families": ",".join(plan.chosen)}
+def _label_row(name: str, plan: MixPlan, found: Rendered) -> dict[str, Any]:
+    row: dict[str, Any] = {"filename": name, "polyphony": len(found.sounding), "chosen_families": ",".join(plan.chosen)}
     for index, instrument in enumerate(OPENMIC):
-        row[f"y_{instrument}"] = int(index in plan.present)
-        row[f"m_{instrument}"] = int(index in plan.present or index in plan.absent)
+        row[f"y_{instrument}"] = int(index in found.present)
+        row[f"m_{instrument}"] = int(index in found.present or index in found.absent)
     return row
 
 
@@ -184,26 +147,33 @@ def _labels_frame(labels: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(labels, columns=columns + [f"{kind}_{name}" for name in OPENMIC for kind in "ym"])
 
 
-def _recipe(name: str, plan: MixPlan) -> dict[str, Any]:
-    """Every source note of a mixture with its gain and place."""
-    return {
-        "filename": name,
-        "split": plan.split,
-        "parts": [
-            {
-                "label": part.label,
-                "gain_db": round(part.gain_db, 6),
-                "notes": [
-                    {
-                        "clip_id": event.note.clip_id,
-                        "onset_s": round(event.onset_s, 6),
-                        "offset_s": round(event.offset_s, 6),
-                        "length_s": round(event.length_s, 6),
-                        "gain_db": round(event.gain_db, 6),
-                    }
-                    for event in part.events
-                ],
-            }
-            for part in plan.parts
-        ],
-    }
+def _recipe(name: str, plan: MixPlan, found: Rendered) -> dict[str, Any]:
+    """Every source note of a mixture with its gain and place, and what the instruments share."""
+    recipe = {"filename": name, "split": plan.split, "parts": [_part(part, found) for part in plan.parts]}
+    if plan.scene is not None:
+        recipe["scene"] = _rounded(asdict(plan.scene))
+    return recipe
+
+
+def _part(part: Part, found: Rendered) -> dict[str, Any]:
+    described: dict[str, Any] = {"label": part.label, "gain_db": round(part.gain_db, 6)}
+    if part.place is not None:
+        described |= {"sounds": part.label in found.sounding, "place": _rounded(asdict(part.place))}
+    described["notes"] = [
+        {
+            "clip_id": event.note.clip_id,
+            "path": event.note.path,
+            **_rounded({key: getattr(event, key) for key in ("onset_s", "offset_s", "length_s", "gain_db", "shift")}),
+        }
+        for event in part.events
+    ]
+    return described
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers within dictionaries and lists, as short as they can be without losing a sample."""
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(inner) for inner in value]
+    return round(value, 6) if isinstance(value, float) else value

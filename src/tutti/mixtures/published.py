@@ -7,18 +7,21 @@ References:
 """
 
 import random
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tutti.config import MixParams
 from tutti.errors import ConfigError, DataError
+from tutti.labels import NSYNTH_TO_OPENMIC, OPENMIC_INDEX
 from tutti.mixtures.plan import (
-    NSYNTH_CLASSES,
     Event,
+    LabelClasses,
     MixPlan,
     Part,
     Pool,
+    Rendered,
     Sounds,
     amplitude,
     make_plan,
@@ -32,6 +35,30 @@ FAMILIES: tuple[str, ...] = (
 
 #: The families that stand for a class, in the order the first one of a mixture is drawn from.
 SUPERVISED: tuple[str, ...] = ("bass", "flute", "guitar", "keyboard", "mallet", "organ", "vocal", "synth_lead")
+
+#: The class of each family, None for those that set no label.
+CLASSES: LabelClasses = {
+    family: OPENMIC_INDEX[NSYNTH_TO_OPENMIC[family]] if family in SUPERVISED else None for family in FAMILIES
+}
+
+
+@dataclass(frozen=True)
+class LoopedNotes:
+    """The published way to make the sound.
+
+    Attributes:
+        length: Samples in a mixture.
+    """
+
+    length: int
+
+    def __call__(self, plan: MixPlan, sounds: Sounds) -> Rendered:
+        """Loops or cuts each note to the mixture's length, levels and adds them; mono, with peak 1."""
+        mixture = np.zeros(self.length, np.float32)
+        for part in plan.parts:
+            looped = np.resize(sounds(part.events[0].note), self.length)
+            mixture += peak_normalised(looped) * amplitude(part.gain_db)
+        return Rendered(peak_normalised(mixture), plan.chosen, plan.present, plan.absent)
 
 
 class PublishedGenerator:
@@ -65,11 +92,11 @@ class PublishedGenerator:
                 "NSynth's train split has no notes of some families",
                 got=f"none of {', '.join(missing)}",
                 expected=f"notes of each of {', '.join(FAMILIES)}",
-                hint="complete the NSynth train archive, or choose mix.generator: layered, which uses what there is",
+                hint="complete the NSynth train archive, or choose mix.generator: musical, which uses what there is",
             )
         self._pool = pool
         self._params = params
-        self._samples = round(params.duration_s * params.sample_rate)
+        self.renderer = LoopedNotes(round(params.duration_s * params.sample_rate))
         # The one place that takes the plain seed instead of a named stream of tutti.seeds: the published program
         # called random.seed(42), and only the same stream draws the same mixtures. Each draw depends on those before
         # it, so all are planned here, without sound; that takes a moment.
@@ -92,7 +119,7 @@ class PublishedGenerator:
             gain_db = stream.uniform(*self._params.gain_db)
             event = Event(note, onset_s=0.0, offset_s=0.0, length_s=self._params.duration_s)
             parts.append(Part(family, gain_db, (event,)))
-        return make_plan("train", tuple(parts), NSYNTH_CLASSES, FAMILIES)
+        return make_plan("train", tuple(parts), CLASSES, FAMILIES)
 
     def __len__(self) -> int:
         return len(self._plans)
@@ -100,14 +127,6 @@ class PublishedGenerator:
     def plan(self, index: int) -> MixPlan:
         """What mixture ``index`` is made of."""
         return self._plans[index]
-
-    def render(self, plan: MixPlan, sounds: Sounds) -> np.ndarray:
-        """Loops or cuts each note to the mixture's length, levels and adds them; float32 [n] with peak 1."""
-        mixture = np.zeros(self._samples, np.float32)
-        for part in plan.parts:
-            looped = np.resize(sounds(part.events[0].note), self._samples)
-            mixture += peak_normalised(looped) * amplitude(part.gain_db)
-        return peak_normalised(mixture)
 
     def describe(self) -> dict[str, Any]:
         """Notes per family of the train split."""

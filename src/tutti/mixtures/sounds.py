@@ -3,9 +3,7 @@
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryFile
-from types import TracebackType
-from typing import Self
+from typing import Any
 
 import numpy as np
 
@@ -18,55 +16,55 @@ log = logging.getLogger(__name__)
 
 
 class NoteSounds:
-    """Gives the samples of notes, which it reads in one pass over their archives.
+    """Gives the samples of notes, which it has decoded and resampled in one pass over their archives.
 
-    Archives can only be read front to back, mixtures want their notes in any order: the decoded notes go through an
-    unnamed temporary file, 4 bytes a sample. What is often used stays in the system's file cache; the process holds one
-    note at a time, however many notes and mixtures there are.
+    Archives can only be read front to back, mixtures want their notes in any order: the decoded notes go through a
+    file, 4 bytes a sample. What is often used stays in the system's file cache, which all processes share; a process
+    holds one note at a time, however many notes and mixtures there are. It can be sent to another process.
 
     Args:
         root: The data root.
         notes: The notes that will be asked for.
         sample_rate: Rate of the samples, Hz.
-        folder: Existing folder for the temporary file.
+        path: The file, which is made; whoever calls removes it.
 
     Raises:
         DataError: A note's file is missing, or its archive is cut short.
         AudioDecodeError: A note does not decode.
     """
 
-    def __init__(self, root: Path, notes: Iterable[Note], sample_rate: int, folder: Path) -> None:
+    def __init__(self, root: Path, notes: Iterable[Note], sample_rate: int, path: Path) -> None:
         by_path: dict[str, dict[str, Note]] = {}
         for note in notes:
             by_path.setdefault(note.path, {})[note.clip_id] = note
         self._places: dict[str, tuple[int, int]] = {}
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115  closed by __exit__
+        self._path = path
         written = 0
-        members = iter_members(root, by_path)
-        for path, data in track(members, "reading notes", total=len(by_path), unit="files"):
-            audio = decode(data, where=path, allow_silence=True)
-            samples = mono(audio.samples)
-            for note in by_path[path].values():
-                start = round(note.start_s * audio.sample_rate)
-                cut = samples[start : start + round(note.duration_s * audio.sample_rate)]
-                block = np.ascontiguousarray(resample(cut, audio.sample_rate, sample_rate), np.float32)
-                self._file.write(block.tobytes())
-                self._places[note.clip_id] = (written, len(block))
-                written += len(block)
-        self._file.flush()
+        with open(path, "wb") as file:
+            members = iter_members(root, by_path)
+            for location, data in track(members, "reading notes", total=len(by_path), unit="files"):
+                audio = decode(data, where=location, allow_silence=True)
+                samples = mono(audio.samples)
+                for note in by_path[location].values():
+                    start = round(note.start_s * audio.sample_rate)
+                    cut = samples[start : start + round(note.duration_s * audio.sample_rate)]
+                    block = np.ascontiguousarray(resample(cut, audio.sample_rate, sample_rate), np.float32)
+                    file.write(block.tobytes())
+                    self._places[note.clip_id] = (written, len(block))
+                    written += len(block)
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115  closed with the object
         log.info("%d notes, %.1f min of sound", len(self._places), written / sample_rate / 60)
-        self._samples = np.memmap(self._file, np.float32, "r") if written else np.zeros(0, np.float32)
 
     def __call__(self, note: Note) -> np.ndarray:
         """The note's samples: float32 [n], mono, at ``sample_rate``; not to be changed."""
         start, length = self._places[note.clip_id]
-        return np.asarray(self._samples[start : start + length])
+        # Read rather than mapped: mapped pages would count as the process's memory.
+        self._file.seek(4 * start)
+        return np.frombuffer(self._file.read(4 * length), np.float32)
 
-    def __enter__(self) -> Self:
-        return self
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_places": self._places, "_path": self._path}
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        del self._samples
-        self._file.close()
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._file = open(self._path, "rb", buffering=0)  # noqa: SIM115  closed with the object
