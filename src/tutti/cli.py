@@ -119,7 +119,7 @@ def bench_train(
 
 
 data_app = typer.Typer(no_args_is_help=True)
-app.add_typer(data_app, name="data", help="Lists, fetches and checks the published datasets.")
+app.add_typer(data_app, name="data", help="Lists, fetches, checks and compares datasets.")
 
 DataRoot = Annotated[Path, typer.Option("--data", help="The data root; a dataset is in DIR/NAME.", metavar="DIR")]
 DatasetName = Annotated[str, typer.Argument(metavar="NAME", help="A name that `tutti data list` shows.")]
@@ -185,6 +185,23 @@ def data_verify(name: DatasetName, data: DataRoot = Path("data"), debug: Debug =
     raise typer.Exit(exit_code_of(lambda: verify_dataset(name, data), debug=debug))
 
 
+@data_app.command("drift", epilog=_EXIT_CODES)
+def data_drift(
+    old: Annotated[Path, typer.Argument(help="Manifest folder of one version, as the validate step writes it.")],
+    new: Annotated[Path, typer.Argument(help="Manifest folder of the other version.")],
+    out: Annotated[Path, typer.Option(help="Folder to write index.html and drift.json to.")],
+    min_effect: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Smallest difference of distributions or shares that counts.")
+    ] = 0.05,
+    fail: Annotated[bool, typer.Option("--fail", help="Exit with 3 when anything moved.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+) -> None:
+    """Tells what moved between two versions of the data: clips, classes, levels, durations, spectra."""
+    from tutti.commands.drift import drift as run
+
+    raise typer.Exit(exit_code_of(lambda: run(old, new, out, min_effect=min_effect, fail=fail, force=force)))
+
+
 @app.command(
     "train-on",
     epilog=_EXIT_CODES,
@@ -237,23 +254,6 @@ def import_frames(
             )
         )
     )
-
-
-@app.command("drift-data", epilog=_EXIT_CODES)
-def drift_data(
-    old: Annotated[Path, typer.Argument(help="Manifest folder of one version, as the validate step writes it.")],
-    new: Annotated[Path, typer.Argument(help="Manifest folder of the other version.")],
-    out: Annotated[Path, typer.Option(help="Folder to write index.html and drift.json to.")],
-    min_effect: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Smallest difference of distributions or shares that counts.")
-    ] = 0.05,
-    fail: Annotated[bool, typer.Option("--fail", help="Exit with 3 when anything moved.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
-) -> None:
-    """Tells what moved between two versions of the data: clips, classes, levels, durations, spectra."""
-    from tutti.commands.drift_data import drift_data as run
-
-    raise typer.Exit(exit_code_of(lambda: run(old, new, out, min_effect=min_effect, fail=fail, force=force)))
 
 
 @app.command("show-answer", hidden=True)

@@ -247,7 +247,7 @@ def test_the_command_tells_writes_and_fails_when_asked(tmp_path: Path) -> None:
     new = write(tmp_path / "new", manifest, probes)
 
     def tutti(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tutti.cli", "drift-data", *map(str, arguments)]
+        command = [sys.executable, "-m", "tutti.cli", "data", "drift", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
 
     told = tutti(old, new, "--out", tmp_path / "page")

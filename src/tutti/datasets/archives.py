@@ -182,7 +182,8 @@ def _dataset_entries(root: Path, where: str) -> Iterator[_Entry]:
             yield location, partial(_read_file, file)
     if empty:
         raise DataError(
-            f"{base} holds no files", hint="`dvc pull` brings the embedded data; see docs/real-data.md for real data"
+            f"{base} holds no files",
+            hint="`dvc pull` brings the embedded data; `tutti data fetch` gets the publisher's",
         )
 
 

@@ -115,7 +115,7 @@ def _scan(root: Path, where: str, layout: Layout) -> _Scan:
         raise DataError(
             f"{root / where} holds no recordings",
             expected=", ".join(archive.name for archive in layout.archives) or "a folder of recordings per class",
-            hint="`dvc pull` brings the embedded data; docs/real-data.md tells how to get the publisher's",
+            hint="`dvc pull` brings the embedded data; `tutti data fetch` gets the publisher's",
         )
     return _Scan(Contents(where, tuple(probes), annotations), Contents(where, (), rendered), probes)
 

@@ -1,4 +1,4 @@
-"""`tutti drift-data`: what moved between two versions of the data."""
+"""`tutti data drift`: what moved between two versions of the data."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tutti.errors import ConfigError, DataError
 from tutti.progress import log_to_stderr
 
 
-def drift_data(old: Path, new: Path, out: Path, *, min_effect: float, fail: bool, force: bool) -> None:
+def drift(old: Path, new: Path, out: Path, *, min_effect: float, fail: bool, force: bool) -> None:
     """Compares two manifest folders, prints what moved and writes the page.
 
     Args:
@@ -28,9 +28,9 @@ def drift_data(old: Path, new: Path, out: Path, *, min_effect: float, fail: bool
     if out.exists() and not (out / "drift.json").is_file():
         raise ConfigError(f"{out} is no comparison, so --force does not replace it", hint="name another folder")
     log_to_stderr()
-    drift = compare(load_version(old), load_version(new), min_effect=min_effect)
-    write_drift(drift, out)
-    words = drift.words()
+    found = compare(load_version(old), load_version(new), min_effect=min_effect)
+    write_drift(found, out)
+    words = found.words()
     if words and fail:
         raise DataError(
             f"{new} is not what {old} was:\n" + "\n".join(f"    {line}" for line in words),
