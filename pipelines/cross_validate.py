@@ -8,7 +8,7 @@ goes on where it was.
 
 import argparse
 import functools
-import logging
+import json
 import os
 import subprocess
 import sys
@@ -24,10 +24,10 @@ from tutti.config import Config, load_config
 from tutti.errors import ConfigError, DataError, exit_code_of
 from tutti.evaluation.predictions import COLUMNS, Predictions, load_predictions
 from tutti.files import sha256_file, write_json
+from tutti.models import get_model
 from tutti.progress import log_to_stderr, track
 
-log = logging.getLogger("pipelines.cross_validate")
-
+_TASK = "musicnet-frames"
 _ENSEMBLE = "ensemble"
 _SHOWN = ("micro_f1", "hamming", "f1_macro_present")
 
@@ -48,13 +48,24 @@ def cross_validate(frames: Path, out: Path, *, params: Path, folds: int, valid: 
         metrics over all recordings with their intervals, and ``folds``: the same of each fold alone.
 
     Raises:
-        ConfigError: ``out`` holds a run of other recordings or parameters, or a candidate is not a model of frames.
+        ConfigError: ``out`` holds a run of other recordings or parameters, a candidate is no model of frames, or there
+            are no workers.
         DataError: A step of a fold failed; its log says why.
     """
     config = load_config(params)
+    if workers < 1:
+        raise ConfigError("--workers is too small", got=workers, expected="at least 1")
+    for name in config.select.models:
+        task = get_model(config.registry_name(name)).task
+        if task != _TASK:
+            raise ConfigError(
+                f"{name}, a candidate under select.models, is no model of frames", got=task, expected=_TASK
+            )
+    used = config.model_dump(mode="json", include={"seed", "models", "select", "evaluate"})
+    used["models"] = {name: used["models"][name] for name in config.select.models}
     asked = {
         "recordings": {file.stem: sha256_file(file) for file in sorted(frames.rglob("*.npz"))},
-        "params": config.model_dump(mode="json"),
+        "params": used,
         "folds": folds,
         "valid": valid,
     }
@@ -76,8 +87,6 @@ def cross_validate(frames: Path, out: Path, *, params: Path, folds: int, valid: 
 
 def _claim(out: Path, asked: dict[str, Any]) -> None:
     """Makes the folder this run's own: results of different questions must not be mixed."""
-    import json
-
     if not asked["recordings"]:
         raise DataError("there are no recordings", expected="files <recording>.npz", hint="see `tutti import-frames`")
     marker = out / "run.json"
@@ -135,7 +144,7 @@ def _measure(folds: Sequence[Path], config: Config) -> dict[str, Any]:
     from tutti.evaluation.summary import summarise
     from tutti.tasks import get_task
 
-    task, measured = get_task("musicnet-frames"), {}
+    task, measured = get_task(_TASK), {}
     for name in (*config.select.models, _ENSEMBLE):
         answers = [_answers(fold, name) for fold in folds]
         rows = []

@@ -67,6 +67,7 @@ def test_every_recording_is_answered_once_and_a_second_run_trains_nothing(
     assert first != second  # other names, other random numbers
     before = [sha256_tree(out / f"fold-{fold}" / "models") for fold in (1, 2)]
     logs = [(out / f"fold-{fold}" / "log.txt").read_text() for fold in (1, 2)]
+    params.write_text(yaml.safe_dump({**PARAMS, "gate": {"min_map": 0.1}}), encoding="utf-8")  # no fold depends on it
     assert main(command) == 0
     assert [sha256_tree(out / f"fold-{fold}" / "models") for fold in (1, 2)] == before
     assert [(out / f"fold-{fold}" / "log.txt").read_text() for fold in (1, 2)] == logs
@@ -84,6 +85,21 @@ def test_what_cannot_be_run_is_refused(
     assert main([str(tmp_path / "mine"), "--out", str(tmp_path / "other"), "--params", str(params)]) == 3
     assert "there are no recordings" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
+
+
+def test_candidates_of_other_tasks_and_no_workers_are_refused(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.yaml"
+    forest = {"models": {"rf": {"forest": {"trees": 5}}}, "select": {"models": ["rf"]}}
+    other.write_text(yaml.safe_dump({**PARAMS, **forest}), encoding="utf-8")
+    assert main([str(frames), "--out", str(tmp_path / "out"), "--params", str(other)]) == 2
+    assert "rf, a candidate under select.models, is no model of frames" in capsys.readouterr().err
+    good = tmp_path / "good.yaml"
+    good.write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
+    assert main([str(frames), "--out", str(tmp_path / "out"), "--params", str(good), "--workers", "0"]) == 2
+    assert "--workers is too small" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_step_that_fails_is_explained(
